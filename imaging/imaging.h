@@ -1,0 +1,160 @@
+/* imaging.h: the bytes of a picture in, the bytes of its thumbnail out.
+ *
+ * One call does the work: img_thumbnail() recognises the picture by its content, decodes no more
+ * of it than the thumbnail needs, resamples with Lanczos-3 over the exact area, converts an
+ * embedded colour profile to sRGB, turns the picture upright and encodes the result.
+ *
+ * Conventions of this header
+ *   Errors     functions return 0 (or a count) on success and a negative errno value on failure.
+ *   Outputs    come last; ret_... is written only on success, reterr_... only on failure.
+ *   Ownership  "borrowed": the caller keeps it, and it must stay valid as long as stated.
+ *              "owned": the caller releases it with the named function.
+ *   Threads    a struct img_context belongs to one thread at a time. Two contexts share nothing,
+ *              so every worker has one of its own. All other functions may run in any thread.
+ *   Pixels     widths and heights count pixels of the upright picture unless stated otherwise.
+ *
+ * The library never prints, never exits, sets no signal handler and opens no file. Pictures that
+ * are neither JPEG nor PNG are decoded by libvips, a shared library that is loaded into the
+ * process when the first such picture comes, and never before. */
+#ifndef IMAGING_IMAGING_H
+#define IMAGING_IMAGING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- Formats ------------------------------------------------------------------------------- */
+
+/** The kinds of picture that are told apart by content. */
+enum img_format {
+    IMG_FORMAT_UNKNOWN = 0, /* matches no known signature; as an output: "choose for me" */
+    IMG_FORMAT_JPEG,
+    IMG_FORMAT_PNG,
+    IMG_FORMAT_WEBP,
+    IMG_FORMAT_GIF,
+    IMG_FORMAT_TIFF,
+    IMG_FORMAT_HEIF, /* HEIC and other HEIF brands */
+    IMG_FORMAT_AVIF,
+    IMG_FORMAT_JXL,
+    IMG_FORMAT_BMP,
+    IMG_FORMAT_COUNT
+};
+
+/** Bytes at the start of a file that img_format_probe() may look at. */
+#define IMG_PROBE_BYTES 64
+
+/** Tell what a file is from its first bytes.
+ *  data: borrowed for the call; at least IMG_PROBE_BYTES bytes, or the whole file if shorter.
+ *  Returns the format, or IMG_FORMAT_UNKNOWN. Never looks at a name and loads no library. */
+enum img_format img_format_probe(const uint8_t *data, size_t size_bytes);
+
+/** The format's short lower-case name ("jpeg", "png", ..., "unknown"): static storage. */
+const char *img_format_name(enum img_format format);
+
+/** Does this file-name extension belong to a picture format known here?
+ *  extension: without the dot, any case ("jpg", "JPG"). Returns IMG_FORMAT_UNKNOWN if not. */
+enum img_format img_format_from_extension(const char *extension);
+
+/** A few words for what unrecognised content seems to be ("text", "empty", "HTML", "PDF",
+ *  "data"): static storage, for messages only. */
+const char *img_content_describe(const uint8_t *data, size_t size_bytes);
+
+/* ---- Errors -------------------------------------------------------------------------------- */
+
+/** Why a picture failed.
+ *  code: negative errno value, the same as the function returned:
+ *    -ENOMSG      the content is no picture known here
+ *    -ENODATA     the file is empty
+ *    -ENOTSUP     a known format, but this picture's feature, or the whole format, cannot be
+ * decoded on this machine -EBADMSG     damaged: bad codes, impossible values -EPIPE truncated: the
+ * data ends before the picture does -EFBIG       refused from its header: more pixels, scans or
+ * bytes than the limits allow -ECANCELED   the cancellation callback said so -ENOMEM      out of
+ * memory -EINVAL      the options make no sense message: what the decoder said, in plain words
+ * without the file's name; printable ASCII. */
+struct img_error {
+    int code;
+    char message[160];
+};
+
+/** The short stable name of an error code, for machines: "not-an-image", "empty", "unsupported",
+ *  "damaged", "truncated", "too-large", "cancelled", "out-of-memory", "bad-options", "failed". */
+const char *img_error_name(int code);
+
+/* ---- Thumbnails ---------------------------------------------------------------------------- */
+
+/** What to make. Start from IMG_OPTIONS_INIT. */
+struct img_options {
+    uint32_t box_width_px;  /* the upright thumbnail fits inside this box; 1..65535 */
+    uint32_t box_height_px; /* 1..65535 */
+    enum img_format
+        format;  /* IMG_FORMAT_JPEG, _PNG, or _UNKNOWN: PNG where alpha is used, else JPEG */
+    int quality; /* of JPEG, 1..100 */
+    uint8_t background[3]; /* R, G, B below transparent pixels where the output has no alpha */
+    uint64_t pixels_max;   /* a header that claims more is refused */
+    uint32_t scans_max;    /* a progressive JPEG with more scans is refused */
+    /* Asked now and then while working, from the calling thread; true ends the work with
+     * -ECANCELED. NULL: never. cancel_data: handed through, borrowed for the call. */
+    bool (*cancelled)(void *cancel_data);
+    void *cancel_data;
+};
+
+#define IMG_OPTIONS_INIT                                                                           \
+    {                                                                                              \
+        .box_width_px = 256, .box_height_px = 256, .format = IMG_FORMAT_UNKNOWN, .quality = 80,    \
+        .background = {255, 255, 255}, .pixels_max = UINT64_C(512) * 1000 * 1000,                  \
+        .scans_max = 500, .cancelled = NULL, .cancel_data = NULL                                   \
+    }
+
+/** A finished thumbnail. data is borrowed: it belongs to the context and is valid until the
+ *  context's next img_thumbnail() or its img_context_free(). */
+struct img_thumbnail {
+    const uint8_t *data;
+    size_t size_bytes;
+    enum img_format format; /* of data */
+    uint32_t width_px;      /* upright */
+    uint32_t height_px;
+    enum img_format source_format;
+    uint32_t source_width_px; /* upright */
+    uint32_t source_height_px;
+    const char *decoder;  /* "libjpeg-turbo", "libpng" or "libvips": static storage */
+    uint32_t decode_us;   /* time spent, in microseconds: decode includes the first shrink */
+    uint32_t resample_us; /* resampling, colour conversion and turning */
+    uint32_t encode_us;
+};
+
+/** Per-worker memory: reused buffers and colour transforms. One thread at a time. */
+struct img_context;
+
+/** Make a context. ret_context: owned; release with img_context_free().
+ *  Returns 0 or -ENOMEM. */
+int img_context_create(struct img_context **ret_context);
+
+/** Release a context; NULL is fine. Returns NULL. */
+struct img_context *img_context_free(struct img_context *context);
+
+/** Make one thumbnail.
+ *  data: the whole file, borrowed for the call.
+ *  The thumbnail is upright by the picture's EXIF orientation (all eight), in sRGB, fits inside
+ *  the box with the picture's aspect ratio, is never larger than the picture, and carries no
+ *  metadata of the source. The same input and options give the same bytes in every context.
+ *  Returns 0, or an error as listed at struct img_error. reterr_error may be NULL. */
+int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_bytes,
+                  const struct img_options *options, struct img_thumbnail *ret_thumbnail,
+                  struct img_error *reterr_error);
+
+/** Describe the decoders and encoders in use, one "name version" a line, each line ending in a
+ *  newline: libjpeg-turbo, libpng, lcms2, and libvips, which is loaded for this, with the formats
+ *  it brings, or a line that says why it is not available.
+ *  buffer: size_bytes bytes, always terminated. Returns the length that the whole text needs
+ *  without its terminator, like snprintf. */
+size_t img_libraries_describe(char *buffer, size_t size_bytes);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
