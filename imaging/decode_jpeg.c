@@ -1,0 +1,299 @@
+/* decode_jpeg.c: JPEG through libjpeg-turbo, at the smallest scale that loses nothing.
+ *
+ * libjpeg goes on after damage and only warns, which gives half-grey pictures. Here a warning
+ * that means wrong or missing pixels ends the picture; the harmless ones are passed over.
+ *
+ * Errors leave libjpeg by longjmp. It lands in guarded(), which owns nothing: all that must be
+ * released hangs on struct jpeg_job and is released by img_decode_jpeg() alone. */
+#include "decode_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jpeglib.h>
+
+#include <jerror.h>
+
+#include "error_priv.h"
+#include "exif_priv.h"
+#include "fit_priv.h"
+
+/* What is left to the resampler after the scaled decoding: with less, the scaled transform's own
+ * blur would show; with more, time is lost. */
+#define SHRINK_LEFT_MIN 1.9
+
+/* A scan can cost a few bytes and a walk over the whole picture: pixels times scans are limited
+ * to this many times the limit of the pixels. */
+#define SCAN_PIXELS_FACTOR 16
+
+#define STRIP_ROWS 16
+
+struct jpeg_job {
+    const struct img_decode_job *decode;
+    struct jpeg_decompress_struct cinfo; /* owned */
+    struct jpeg_error_mgr errors;
+    struct jpeg_progress_mgr progress;
+    jmp_buf landing;
+    int code; /* why the jump was made */
+    uint32_t scans_max;
+    int orientation;
+    JOCTET *icc; /* owned */
+    unsigned icc_bytes;
+};
+
+/* ---- Errors and warnings ---- */
+
+static bool warning_is_harmless(int message)
+{
+    switch (message) {
+    case JWRN_ADOBE_XFORM:
+    case JWRN_BOGUS_PROGRESSION: /* an odd order of scans; the codes are sound */
+    case JWRN_EXTRANEOUS_DATA:
+    case JWRN_JFIF_MAJOR:
+    case JWRN_TOO_MUCH_DATA:
+    case JWRN_BOGUS_ICC:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int classify(int message)
+{
+    switch (message) {
+    case JWRN_JPEG_EOF:
+    case JERR_INPUT_EOF:
+    case JERR_INPUT_EMPTY:
+        return -EPIPE;
+    case JERR_OUT_OF_MEMORY:
+        return -ENOMEM;
+    case JERR_IMAGE_TOO_BIG:
+    case JERR_WIDTH_OVERFLOW:
+        return -EFBIG;
+    case JERR_ARITH_NOTIMPL:
+    case JERR_BAD_PRECISION:
+    case JERR_CCIR601_NOTIMPL:
+    case JERR_CONVERSION_NOTIMPL:
+    case JERR_FRACT_SAMPLE_NOTIMPL:
+    case JERR_NOT_COMPILED:
+    case JERR_SOF_UNSUPPORTED:
+        return -ENOTSUP;
+    default:
+        return -EBADMSG;
+    }
+}
+
+static struct jpeg_job *job_of(j_common_ptr cinfo)
+{
+    return cinfo->client_data;
+}
+
+static void leave(j_common_ptr cinfo) __attribute__((noreturn));
+static void leave(j_common_ptr cinfo)
+{
+    struct jpeg_job *job = job_of(cinfo);
+    char text[JMSG_LENGTH_MAX] = "";
+    job->errors.format_message(cinfo, text);
+    job->code = classify(job->errors.msg_code);
+    const uint32_t row = job->cinfo.output_scanline;
+    if (job->code == -EPIPE && row > 0)
+        img_fail(job->decode->error, job->code,
+                 "the data ends early, after row %" PRIu32 " of %" PRIu32, row,
+                 (uint32_t)job->cinfo.output_height);
+    else if (job->code == -EPIPE)
+        img_fail(job->decode->error, job->code, "the data ends early");
+    else
+        img_fail(job->decode->error, job->code, "%s", text);
+    longjmp(job->landing, 1);
+}
+
+static void heed_message(j_common_ptr cinfo, int level)
+{
+    if (level < 0 && !warning_is_harmless(job_of(cinfo)->errors.msg_code))
+        leave(cinfo);
+}
+
+static void print_nothing(j_common_ptr cinfo)
+{
+    (void)cinfo;
+}
+
+/* Called between rows of blocks. Single-scan pictures have one scan; the others are read whole
+ * before the first row comes out, so this is the only place to stop them. */
+static void watch(j_common_ptr cinfo)
+{
+    struct jpeg_job *job = job_of(cinfo);
+    if ((uint32_t)job->cinfo.input_scan_number > job->scans_max) {
+        job->code =
+            img_fail(job->decode->error, -EFBIG,
+                     "more than %" PRIu32 " scans for a picture of this size", job->scans_max);
+        longjmp(job->landing, 1);
+    }
+    if (img_decode_cancelled(job->decode)) {
+        job->code = img_fail(job->decode->error, -ECANCELED, "cancelled");
+        longjmp(job->landing, 1);
+    }
+}
+
+static int guarded(struct jpeg_job *job, int (*step)(struct jpeg_job *job))
+{
+    if (setjmp(job->landing))
+        return job->code;
+    return step(job);
+}
+
+/* ---- Steps: each runs under guarded() ---- */
+
+static int header_read(struct jpeg_job *job)
+{
+    struct jpeg_decompress_struct *cinfo = &job->cinfo;
+    jpeg_create_decompress(cinfo);
+    job->progress.progress_monitor = watch;
+    cinfo->progress = &job->progress;
+    jpeg_mem_src(cinfo, job->decode->data, (unsigned long)job->decode->size_bytes);
+    jpeg_save_markers(cinfo, JPEG_APP0 + 1, 0xffff);
+    jpeg_save_markers(cinfo, JPEG_APP0 + 2, 0xffff);
+    jpeg_read_header(cinfo, TRUE);
+    if (cinfo->num_components != 1 && cinfo->num_components != 3 && cinfo->num_components != 4)
+        return img_fail(job->decode->error, -ENOTSUP, "a JPEG of %d components",
+                        cinfo->num_components);
+    if (!jpeg_read_icc_profile(cinfo, &job->icc, &job->icc_bytes))
+        job->icc = NULL;
+    return 0;
+}
+
+static int rows_push(struct jpeg_job *job)
+{
+    struct jpeg_decompress_struct *cinfo = &job->cinfo;
+    const struct img_decode_job *decode = job->decode;
+    const size_t stride = (size_t)cinfo->output_width * (unsigned)cinfo->output_components;
+    JSAMPROW rows[STRIP_ROWS];
+    for (size_t i = 0; i < STRIP_ROWS; i++)
+        rows[i] = decode->strip->data + i * stride;
+
+    jpeg_start_decompress(cinfo);
+    while (cinfo->output_scanline < cinfo->output_height) {
+        const JDIMENSION count = jpeg_read_scanlines(cinfo, rows, STRIP_ROWS);
+        if (cinfo->out_color_space == JCS_CMYK) /* stored as Adobe does: 255 is no ink */
+            for (size_t i = 0; i < count * stride; i++)
+                decode->strip->data[i] = (uint8_t)~decode->strip->data[i];
+        int r = decode->sink->rows(decode->sink, decode->strip->data, stride, count);
+        if (r < 0)
+            return r;
+    }
+    jpeg_finish_decompress(cinfo); /* reads on to the end marker and complains without one */
+    return 0;
+}
+
+/* ---- Between the steps ---- */
+
+static int exif_orientation(const struct jpeg_job *job)
+{
+    static const char prefix[6] = "Exif\0"; /* and one more zero */
+    for (jpeg_saved_marker_ptr marker = job->cinfo.marker_list; marker; marker = marker->next)
+        if (marker->marker == JPEG_APP0 + 1 && marker->data_length > sizeof(prefix) &&
+            memcmp(marker->data, prefix, sizeof(prefix)) == 0)
+            return img_exif_orientation(marker->data + sizeof(prefix),
+                                        marker->data_length - sizeof(prefix));
+    return 1;
+}
+
+static unsigned scale_choose(double shrink)
+{
+    unsigned denominator = 8;
+    while (denominator > 1 && shrink / denominator < SHRINK_LEFT_MIN)
+        denominator /= 2;
+    return denominator;
+}
+
+static uint32_t scans_allowed(const struct jpeg_job *job, struct img_size size)
+{
+    const struct img_options *options = job->decode->options;
+    uint64_t budget;
+    if (__builtin_mul_overflow(options->pixels_max, SCAN_PIXELS_FACTOR, &budget))
+        budget = UINT64_MAX;
+    const uint64_t scans = budget / ((uint64_t)size.width_px * size.height_px);
+    return scans < options->scans_max ? (uint32_t)scans : options->scans_max;
+}
+
+/* Choose the scale and the colours, and tell the sink. Nothing here leaves by longjmp. */
+static int decode_prepare(struct jpeg_job *job)
+{
+    const struct img_decode_job *decode = job->decode;
+    struct jpeg_decompress_struct *cinfo = &job->cinfo;
+    const struct img_size size = {cinfo->image_width, cinfo->image_height};
+    int r = img_fit_check(size, decode->options, decode->error);
+    if (r < 0)
+        return r;
+    job->scans_max = scans_allowed(job, size);
+    job->orientation = exif_orientation(job);
+
+    const unsigned denominator =
+        scale_choose(img_fit_shrink(size, job->orientation, decode->options));
+    struct img_raster raster = {
+        .source_width_px = size.width_px,
+        .source_height_px = size.height_px,
+        .width_px = (size.width_px + denominator - 1) / denominator,
+        .height_px = (size.height_px + denominator - 1) / denominator,
+        .area_width_px = (double)size.width_px / denominator,
+        .area_height_px = (double)size.height_px / denominator,
+        .layout = IMG_LAYOUT_RGB,
+        .depth_bits = 8,
+        .orientation = job->orientation,
+        .icc = job->icc,
+        .icc_bytes = job->icc_bytes,
+    };
+    cinfo->scale_num = 1;
+    cinfo->scale_denom = denominator;
+    cinfo->do_block_smoothing = FALSE; /* it alters DC where AC is not known yet */
+    cinfo->out_color_space = JCS_RGB;
+    if (cinfo->num_components == 1) {
+        raster.layout = IMG_LAYOUT_GRAY;
+        cinfo->out_color_space = JCS_GRAYSCALE;
+    } else if (cinfo->num_components == 4) {
+        raster.layout = IMG_LAYOUT_CMYK;
+        cinfo->out_color_space = JCS_CMYK;
+    }
+    const size_t stride = (size_t)raster.width_px * img_layout_channels(raster.layout);
+    if (img_buffer_need(decode->strip, stride * STRIP_ROWS) < 0)
+        return img_fail(decode->error, -ENOMEM, "out of memory");
+    return decode->sink->begin(decode->sink, &raster);
+}
+
+/* libjpeg computes the output's size by itself; the strip was made for ours. */
+static int size_settle(struct jpeg_job *job)
+{
+    struct jpeg_decompress_struct *cinfo = &job->cinfo;
+    jpeg_calc_output_dimensions(cinfo);
+    const JDIMENSION denominator = cinfo->scale_denom;
+    if (cinfo->output_width != (cinfo->image_width + denominator - 1) / denominator ||
+        cinfo->output_height != (cinfo->image_height + denominator - 1) / denominator ||
+        cinfo->out_color_components != (cinfo->num_components == 3 ? 3 : cinfo->num_components))
+        return img_fail(job->decode->error, -ENOTSUP, "libjpeg scales in another way");
+    return 0;
+}
+
+int img_decode_jpeg(const struct img_decode_job *decode)
+{
+    struct jpeg_job job = {.decode = decode, .scans_max = decode->options->scans_max};
+    job.cinfo.err = jpeg_std_error(&job.errors);
+    job.cinfo.client_data = &job;
+    job.errors.error_exit = leave;
+    job.errors.emit_message = heed_message;
+    job.errors.output_message = print_nothing;
+
+    int r = guarded(&job, header_read);
+    if (r == 0)
+        r = decode_prepare(&job);
+    if (r == 0)
+        r = guarded(&job, size_settle);
+    if (r == 0)
+        r = guarded(&job, rows_push);
+    jpeg_destroy_decompress(&job.cinfo);
+    free(job.icc);
+    return r;
+}

@@ -1,0 +1,268 @@
+/* decode_png.c: PNG through libpng, row by row, with 16 bits kept.
+ *
+ * Errors leave libpng by longjmp. It lands in guarded(), which owns nothing: all that must be
+ * released hangs on struct png_job and is released by img_decode_png() alone. */
+#include "decode_priv.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <png.h>
+
+#include "error_priv.h"
+#include "exif_priv.h"
+#include "fit_priv.h"
+
+#define SIGNATURE_BYTES 8
+#define STRIP_ROWS      8
+
+/* Deflate packs no tighter than 1032 to 1: a smaller file cannot hold its picture. */
+#define DEFLATE_RATIO_MAX 1032
+
+/* A profile or another side chunk is never larger than this in sound files. */
+#define CHUNK_BYTES_MAX ((png_alloc_size_t)16 * 1024 * 1024)
+#define CHUNKS_KEPT_MAX 64
+
+struct png_job {
+    const struct img_decode_job *decode;
+    png_structp png; /* owned */
+    png_infop info;  /* owned */
+    size_t offset;   /* of the next byte to read */
+    bool ended;      /* libpng asked for more than there is */
+    int code;
+    uint32_t rows_done;
+    struct img_raster raster;
+    size_t stride_bytes;
+    uint8_t *whole;       /* owned; the picture of an interlaced file */
+    png_bytepp row_table; /* owned; its rows */
+};
+
+static struct png_job *job_of(png_structp png)
+{
+    return png_get_error_ptr(png);
+}
+
+static void heed_error(png_structp png, png_const_charp message) __attribute__((noreturn));
+static void heed_error(png_structp png, png_const_charp message)
+{
+    struct png_job *job = job_of(png);
+    if (job->ended && job->rows_done > 0)
+        job->code = img_fail(job->decode->error, -EPIPE, "the data ends early, after row %u of %u",
+                             job->rows_done, job->raster.height_px);
+    else if (job->ended)
+        job->code = img_fail(job->decode->error, -EPIPE, "the data ends early");
+    else if (strstr(message, "memory"))
+        job->code = img_fail(job->decode->error, -ENOMEM, "%s", message);
+    else
+        job->code = img_fail(job->decode->error, -EBADMSG, "%s", message);
+    png_longjmp(png, 1);
+}
+
+static void ignore_warning(png_structp png, png_const_charp message)
+{
+    (void)png, (void)message;
+}
+
+static void read_bytes(png_structp png, png_bytep to, size_t count)
+{
+    struct png_job *job = png_get_io_ptr(png);
+    if (count > job->decode->size_bytes - job->offset) {
+        job->ended = true;
+        png_error(png, "the data ends early");
+    }
+    memcpy(to, job->decode->data + job->offset, count);
+    job->offset += count;
+}
+
+static int guarded(struct png_job *job, int (*step)(struct png_job *job))
+{
+    if (setjmp(png_jmpbuf(job->png)))
+        return job->code;
+    return step(job);
+}
+
+/* ---- Steps: each runs under guarded() ---- */
+
+/* Chunks that say nothing about the pixels are passed over unread, but their checksums count. */
+static void chunks_ignore(png_structp png)
+{
+    static const uint8_t names[] = "tEXt\0zTXt\0iTXt\0sPLT\0hIST\0bKGD\0pHYs\0oFFs\0sCAL\0"
+                                   "tIME\0pCAL\0sBIT\0eXIf\0";
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, names, (sizeof(names) - 1) / 5);
+}
+
+static enum img_layout layout_of(int colour_type, bool has_transparency)
+{
+    const bool alpha = (colour_type & PNG_COLOR_MASK_ALPHA) != 0 || has_transparency;
+    if (colour_type & PNG_COLOR_MASK_COLOR)
+        return alpha ? IMG_LAYOUT_RGB_ALPHA : IMG_LAYOUT_RGB;
+    return alpha ? IMG_LAYOUT_GRAY_ALPHA : IMG_LAYOUT_GRAY;
+}
+
+static void profile_note(struct png_job *job)
+{
+    png_charp name;
+    int method;
+    png_bytep profile;
+    png_uint_32 size;
+    if (png_get_valid(job->png, job->info, PNG_INFO_sRGB) ||
+        !png_get_iCCP(job->png, job->info, &name, &method, &profile, &size))
+        return;
+    job->raster.icc = profile;
+    job->raster.icc_bytes = size;
+}
+
+static int header_read(struct png_job *job)
+{
+    png_structp png = job->png;
+    png_set_read_fn(png, job, read_bytes);
+    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are checked below */
+    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
+    png_set_chunk_cache_max(png, CHUNKS_KEPT_MAX);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    chunks_ignore(png);
+    png_read_info(png, job->info);
+
+    const int colour_type = png_get_color_type(png, job->info);
+    const int depth = png_get_bit_depth(png, job->info);
+    struct img_raster *raster = &job->raster;
+    raster->source_width_px = raster->width_px = png_get_image_width(png, job->info);
+    raster->source_height_px = raster->height_px = png_get_image_height(png, job->info);
+    raster->area_width_px = raster->width_px;
+    raster->area_height_px = raster->height_px;
+    raster->layout = layout_of(colour_type, png_get_valid(png, job->info, PNG_INFO_tRNS) != 0);
+    raster->depth_bits = depth == 16 ? 16 : 8;
+    profile_note(job);
+    return 0;
+}
+
+static int expansion_set(struct png_job *job)
+{
+    png_structp png = job->png;
+    png_set_expand(png);
+    if (job->raster.depth_bits == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        png_set_swap(png);
+    png_read_update_info(png, job->info);
+    if (png_get_rowbytes(png, job->info) != job->stride_bytes)
+        return img_fail(job->decode->error, -EBADMSG, "rows of an unexpected size");
+    return 0;
+}
+
+static int interlaced_push(struct png_job *job)
+{
+    const struct img_decode_job *decode = job->decode;
+    png_read_image(job->png, job->row_table);
+    png_read_end(job->png, NULL);
+    return decode->sink->rows(decode->sink, job->whole, job->stride_bytes, job->raster.height_px);
+}
+
+static int rows_push(struct png_job *job)
+{
+    const struct img_decode_job *decode = job->decode;
+    while (job->rows_done < job->raster.height_px) {
+        uint32_t count = job->raster.height_px - job->rows_done;
+        if (count > STRIP_ROWS)
+            count = STRIP_ROWS;
+        for (uint32_t i = 0; i < count; i++) {
+            png_read_row(job->png, decode->strip->data + i * job->stride_bytes, NULL);
+            job->rows_done++;
+        }
+        int r = decode->sink->rows(decode->sink, decode->strip->data, job->stride_bytes, count);
+        if (r < 0)
+            return r;
+    }
+    png_read_end(job->png, NULL);
+    return 0;
+}
+
+/* ---- Between the steps ---- */
+
+/* The eXIf chunk may stand behind the pixels, where libpng would find it too late. */
+static int exif_orientation(const uint8_t *data, size_t size_bytes)
+{
+    size_t at = SIGNATURE_BYTES;
+    while (size_bytes - at >= 12) {
+        const uint32_t length = png_get_uint_32(data + at);
+        if (length > size_bytes - at - 12)
+            return 1;
+        if (memcmp(data + at + 4, "eXIf", 4) == 0)
+            return img_exif_orientation(data + at + 8, length);
+        at += (size_t)length + 12;
+    }
+    return 1;
+}
+
+static int interlaced_allocate(struct png_job *job)
+{
+    const uint32_t height = job->raster.height_px;
+    size_t size_bytes;
+    if (__builtin_mul_overflow(job->stride_bytes, height, &size_bytes))
+        return -ENOMEM;
+    job->whole = malloc(size_bytes);
+    job->row_table = calloc(height, sizeof(*job->row_table));
+    if (!job->whole || !job->row_table)
+        return -ENOMEM;
+    for (uint32_t y = 0; y < height; y++)
+        job->row_table[y] = job->whole + y * job->stride_bytes;
+    return 0;
+}
+
+/* Nothing here leaves by longjmp. */
+static int decode_prepare(struct png_job *job, bool interlaced)
+{
+    const struct img_decode_job *decode = job->decode;
+    struct img_raster *raster = &job->raster;
+    int r = img_fit_check((struct img_size){raster->width_px, raster->height_px}, decode->options,
+                          decode->error);
+    if (r < 0)
+        return r;
+    const unsigned stored_bits =
+        png_get_bit_depth(job->png, job->info) * (unsigned)png_get_channels(job->png, job->info);
+    const uint64_t stored_bytes =
+        ((uint64_t)raster->width_px * stored_bits + 7) / 8 * raster->height_px;
+    if (stored_bytes / DEFLATE_RATIO_MAX > decode->size_bytes)
+        return img_fail(decode->error, -EPIPE, "the data is too short for its %u x %u pixels",
+                        raster->width_px, raster->height_px);
+
+    job->stride_bytes =
+        (size_t)raster->width_px * img_layout_channels(raster->layout) * (raster->depth_bits / 8);
+    raster->orientation = exif_orientation(decode->data, decode->size_bytes);
+    r = interlaced ? interlaced_allocate(job)
+                   : img_buffer_need(decode->strip, job->stride_bytes * STRIP_ROWS);
+    if (r < 0)
+        return img_fail(decode->error, r, "out of memory");
+    return decode->sink->begin(decode->sink, raster);
+}
+
+static int decode_all(struct png_job *job)
+{
+    int r = guarded(job, header_read);
+    if (r < 0)
+        return r;
+    const bool interlaced = png_get_interlace_type(job->png, job->info) != PNG_INTERLACE_NONE;
+    r = decode_prepare(job, interlaced);
+    if (r == 0)
+        r = guarded(job, expansion_set);
+    if (r == 0)
+        r = guarded(job, interlaced ? interlaced_push : rows_push);
+    return r;
+}
+
+int img_decode_png(const struct img_decode_job *decode)
+{
+    if (decode->size_bytes >= 16 && memcmp(decode->data + 12, "CgBI", 4) == 0)
+        return img_fail(decode->error, -ENOTSUP, "a PNG in Apple's CgBI variant");
+
+    struct png_job job = {.decode = decode};
+    job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, heed_error, ignore_warning);
+    if (job.png)
+        job.info = png_create_info_struct(job.png);
+    int r = job.info ? decode_all(&job) : img_fail(decode->error, -ENOMEM, "out of memory");
+    if (job.png)
+        png_destroy_read_struct(&job.png, &job.info, NULL);
+    free(job.whole);
+    free(job.row_table);
+    return r;
+}

@@ -1,0 +1,66 @@
+/* decode_priv.h: what a decoder is. Private to imaging.
+ *
+ * A decoder opens the picture, chooses how much of it to decode, tells the sink what rows will
+ * come (begin) and then pushes them from top to bottom (rows). It keeps no more of the picture
+ * than it must. Whoever is the sink turns rows into a thumbnail. */
+#ifndef IMAGING_DECODE_PRIV_H
+#define IMAGING_DECODE_PRIV_H
+
+#include "buffer_priv.h"
+#include "imaging.h"
+#include "picture_priv.h"
+
+/** The rows that a decoder is about to push. They may be a shrunk version of the stored picture,
+ *  whose edges then need not fall on the raster: the areas say in units of the raster's pixels
+ *  how far the picture really reaches (4001 pixels at 1/8 are 500.125 of 501). */
+struct img_raster {
+    uint32_t source_width_px; /* as stored: neither shrunk nor turned */
+    uint32_t source_height_px;
+    uint32_t width_px;
+    uint32_t height_px;
+    double area_width_px;
+    double area_height_px;
+    enum img_layout layout;
+    unsigned depth_bits; /* 8, or 16 in the machine's byte order */
+    int orientation;     /* 1..8, still to be applied */
+    const uint8_t *icc;  /* borrowed for the call of begin; NULL: none */
+    size_t icc_bytes;
+};
+
+/** Both functions return 0 or a negative errno value, which the decoder hands on. */
+struct img_sink {
+    int (*begin)(struct img_sink *sink, const struct img_raster *raster);
+    /* rows: borrowed for the call; count rows, stride_bytes apart. */
+    int (*rows)(struct img_sink *sink, const uint8_t *rows, size_t stride_bytes, uint32_t count);
+};
+
+/** One picture to decode; all members are borrowed for the call. */
+struct img_decode_job {
+    const uint8_t *data;
+    size_t size_bytes;
+    enum img_format format;
+    const struct img_options *options;
+    struct img_buffer *strip; /* for the decoder's rows; kept from picture to picture */
+    struct img_sink *sink;
+    struct img_error *error; /* filled on failure */
+};
+
+static inline bool img_decode_cancelled(const struct img_decode_job *job)
+{
+    return job->options->cancelled && job->options->cancelled(job->options->cancel_data);
+}
+
+struct img_decoder {
+    const char *name;       /* static storage */
+    enum img_format format; /* IMG_FORMAT_UNKNOWN: every known format */
+    int (*decode)(const struct img_decode_job *job);
+};
+
+/** The first decoder of the table that takes the format; there is one for every known format. */
+const struct img_decoder *img_decoder_find(enum img_format format);
+
+int img_decode_jpeg(const struct img_decode_job *job);
+int img_decode_png(const struct img_decode_job *job);
+int img_decode_vips(const struct img_decode_job *job);
+
+#endif

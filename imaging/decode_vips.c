@@ -1,0 +1,280 @@
+/* decode_vips.c: all formats but JPEG and PNG, through libvips.
+ *
+ * The loader is the one that our own probe names, never one that libvips picks, so content cannot
+ * call for a loader that nobody meant to use. The picture is pulled a strip at a time on the
+ * calling thread. */
+#include "decode_priv.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "error_priv.h"
+#include "fit_priv.h"
+#include "vips_library_priv.h"
+
+#define STRIP_BYTES ((size_t)1024 * 1024)
+
+struct vips_job {
+    const struct img_decode_job *decode;
+    const struct img_vips *vips;
+    VipsImage *image;   /* owned */
+    VipsRegion *region; /* owned */
+};
+
+/* ---- Errors ---- */
+
+/* libvips has words and no codes; these are the words of its loaders and their libraries. */
+static int classify(const char *text)
+{
+    static const struct {
+        const char *words;
+        int code;
+    } table[] = {
+        {"out of memory", -ENOMEM},
+        {"unable to allocate", -ENOMEM},
+        {"truncated", -EPIPE},
+        {"premature", -EPIPE},
+        {"unexpected end", -EPIPE},
+        {"end of file", -EPIPE},
+        {"not enough data", -EPIPE},
+        {"eof", -EPIPE},
+        {"insufficient image data", -EPIPE},
+        {"end of stream", -EPIPE},
+        {"security limit", -EFBIG},
+        {"too large", -EFBIG},
+        {"too big", -EFBIG},
+        {"exceed", -EFBIG},
+        {"unsupported", -ENOTSUP},
+        {"not supported", -ENOTSUP},
+        {"not implemented", -ENOTSUP},
+        {"not configured", -ENOTSUP},
+        {"no decode delegate", -ENOTSUP},
+        {"no decoding plugin", -ENOTSUP},
+        {"not authorized", -ENOTSUP},
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
+        if (strcasestr(text, table[i].words))
+            return table[i].code;
+    return -EBADMSG;
+}
+
+/* The error buffer belongs to the process: with several threads in libvips at once, a message may
+ * carry a line of another picture's. */
+static int fail_with_vips_error(const struct vips_job *job)
+{
+    char *text = job->vips->vips_error_buffer_copy(); /* and clear it */
+    const char *message = text && *text ? text : "libvips gives no reason";
+    int r = img_fail(job->decode->error, classify(message), "%s", message);
+    (job->vips->g_free)(text);
+    return r;
+}
+
+/* ---- Opening ---- */
+
+/* The BMP loader decodes while it opens, so its header is looked at here first. */
+static int bmp_header_check(const struct img_decode_job *decode)
+{
+    const uint8_t *data = decode->data; /* the probe has seen 26 bytes */
+    struct img_size size;
+    if (data[14] == 12) {
+        size.width_px = data[18] | (uint32_t)data[19] << 8;
+        size.height_px = data[20] | (uint32_t)data[21] << 8;
+    } else {
+        int32_t sides[2];
+        for (size_t i = 0; i < 2; i++) {
+            const uint8_t *at = data + 18 + 4 * i;
+            sides[i] = (int32_t)(at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
+                                 (uint32_t)at[3] << 24);
+        }
+        size.width_px = sides[0] < 0 ? 0 : (uint32_t)sides[0];
+        size.height_px = sides[1] < 0 ? 0u - (uint32_t)sides[1] : (uint32_t)sides[1];
+    }
+    return img_fit_check(size, decode->options, decode->error);
+}
+
+static int image_open(struct vips_job *job)
+{
+    const struct img_decode_job *decode = job->decode;
+    const struct img_vips *vips = job->vips;
+    const char *loader = img_vips_loader_name(decode->format);
+    if (!loader || !img_vips_has_loader(vips, loader))
+        return img_fail(decode->error, -ENOTSUP, "libvips has no loader for %s",
+                        img_format_name(decode->format));
+    VipsBlob *blob = vips->vips_blob_new(NULL, decode->data, decode->size_bytes);
+    int failed = vips->vips_call(loader, blob, &job->image, "access", VIPS_ACCESS_SEQUENTIAL,
+                                 "fail_on", VIPS_FAIL_ON_ERROR, NULL);
+    vips->vips_area_unref((VipsArea *)blob);
+    if (failed)
+        return fail_with_vips_error(job);
+    return img_fit_check(
+        (struct img_size){(uint32_t)job->image->Xsize, (uint32_t)job->image->Ysize},
+        decode->options, decode->error);
+}
+
+/* ---- Bringing it to a layout of ours ---- */
+
+/* Replace the job's image by what an operation made of it. */
+static int image_replace(struct vips_job *job, int failed, VipsImage *made)
+{
+    if (failed)
+        return fail_with_vips_error(job);
+    job->vips->g_object_unref(job->image);
+    job->image = made;
+    return 0;
+}
+
+static int bands_keep(struct vips_job *job, int count)
+{
+    VipsImage *made = NULL;
+    if (job->image->Bands <= count)
+        return 0;
+    int failed = job->vips->vips_extract_band(job->image, &made, 0, "n", count, NULL);
+    return image_replace(job, failed, made);
+}
+
+/* Samples that are integers of 8 or 16 bits in gray, RGB or CMYK are taken as they are. */
+static bool is_plain(const VipsImage *image)
+{
+    if (image->Coding != VIPS_CODING_NONE ||
+        (image->BandFmt != VIPS_FORMAT_UCHAR && image->BandFmt != VIPS_FORMAT_USHORT))
+        return false;
+    switch (image->Type) {
+    case VIPS_INTERPRETATION_MULTIBAND:
+    case VIPS_INTERPRETATION_B_W:
+    case VIPS_INTERPRETATION_GREY16:
+    case VIPS_INTERPRETATION_RGB:
+    case VIPS_INTERPRETATION_sRGB:
+    case VIPS_INTERPRETATION_RGB16:
+    case VIPS_INTERPRETATION_CMYK:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int plain_make(struct vips_job *job)
+{
+    const struct img_vips *vips = job->vips;
+    VipsImage *made = NULL;
+    if (is_plain(job->image))
+        return 0;
+    const bool gray = job->image->Bands <= 2;
+    int failed = vips->vips_colourspace(
+        job->image, &made, gray ? VIPS_INTERPRETATION_B_W : VIPS_INTERPRETATION_sRGB, NULL);
+    int r = image_replace(job, failed, made);
+    if (r < 0 || job->image->BandFmt == VIPS_FORMAT_UCHAR)
+        return r;
+    made = NULL;
+    failed = vips->vips_cast(job->image, &made, VIPS_FORMAT_UCHAR, NULL);
+    return image_replace(job, failed, made);
+}
+
+static int layout_settle(struct vips_job *job, enum img_layout *ret_layout)
+{
+    int r = plain_make(job);
+    if (r < 0)
+        return r;
+    const int bands = job->image->Bands;
+    if (job->image->Type == VIPS_INTERPRETATION_CMYK && bands >= 4) {
+        *ret_layout = IMG_LAYOUT_CMYK;
+        return bands_keep(job, 4);
+    }
+    const bool alpha = job->vips->vips_image_hasalpha(job->image) != 0;
+    if (bands >= 3) {
+        *ret_layout = bands >= 4 && alpha ? IMG_LAYOUT_RGB_ALPHA : IMG_LAYOUT_RGB;
+        return bands_keep(job, *ret_layout == IMG_LAYOUT_RGB ? 3 : 4);
+    }
+    *ret_layout = bands == 2 ? IMG_LAYOUT_GRAY_ALPHA : IMG_LAYOUT_GRAY;
+    return 0;
+}
+
+/* HEIF, AVIF and JPEG XL turn while they decode; what their EXIF says has been done. */
+static int orientation_left(const struct vips_job *job)
+{
+    switch (job->decode->format) {
+    case IMG_FORMAT_HEIF:
+    case IMG_FORMAT_AVIF:
+    case IMG_FORMAT_JXL:
+        return 1;
+    default:
+        return job->vips->vips_image_get_orientation(job->image);
+    }
+}
+
+/* ---- Pulling the rows ---- */
+
+static int rows_push(struct vips_job *job, size_t row_bytes)
+{
+    const struct img_decode_job *decode = job->decode;
+    const int height = job->image->Ysize;
+    const size_t fitting = STRIP_BYTES / row_bytes;
+    const int strip = fitting < 16 ? 16 : fitting > 256 ? 256 : (int)fitting;
+    job->region = job->vips->vips_region_new(job->image);
+    if (!job->region)
+        return fail_with_vips_error(job);
+    for (int y = 0; y < height; y += strip) {
+        if (img_decode_cancelled(decode))
+            return img_fail(decode->error, -ECANCELED, "cancelled");
+        const int count = height - y < strip ? height - y : strip;
+        const VipsRect rect = {0, y, job->image->Xsize, count};
+        if (job->vips->vips_region_prepare(job->region, &rect) != 0)
+            return fail_with_vips_error(job);
+        const VipsRegion *region = job->region; /* whole rows: from the first column on */
+        const uint8_t *rows = region->data + (ptrdiff_t)(y - region->valid.top) * region->bpl;
+        int r = decode->sink->rows(decode->sink, rows, (size_t)region->bpl, (uint32_t)count);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int image_decode(struct vips_job *job)
+{
+    const struct img_vips *vips = job->vips;
+    struct img_raster raster = {.depth_bits = 8};
+    int r = image_open(job);
+    if (r < 0)
+        return r;
+    raster.orientation = orientation_left(job);
+    const bool converted = !is_plain(job->image); /* a profile would describe other numbers */
+    r = layout_settle(job, &raster.layout);
+    if (r < 0)
+        return r;
+    raster.source_width_px = raster.width_px = (uint32_t)job->image->Xsize;
+    raster.source_height_px = raster.height_px = (uint32_t)job->image->Ysize;
+    raster.area_width_px = raster.width_px;
+    raster.area_height_px = raster.height_px;
+    if (job->image->BandFmt == VIPS_FORMAT_USHORT)
+        raster.depth_bits = 16;
+    const void *icc = NULL;
+    if (!converted && vips->vips_image_get_typeof(job->image, VIPS_META_ICC_NAME) != 0 &&
+        vips->vips_image_get_blob(job->image, VIPS_META_ICC_NAME, &icc, &raster.icc_bytes) == 0)
+        raster.icc = icc;
+    r = job->decode->sink->begin(job->decode->sink, &raster);
+    if (r < 0)
+        return r;
+    return rows_push(job, (size_t)raster.width_px * img_layout_channels(raster.layout) *
+                              (raster.depth_bits / 8));
+}
+
+int img_decode_vips(const struct img_decode_job *decode)
+{
+    if (decode->format == IMG_FORMAT_BMP) {
+        int r = bmp_header_check(decode);
+        if (r < 0)
+            return r;
+    }
+    const struct img_vips *vips = img_vips_load();
+    if (vips->error[0])
+        return img_fail(decode->error, -ENOTSUP, "%s needs libvips; %s",
+                        img_format_name(decode->format), vips->error);
+
+    struct vips_job job = {.decode = decode, .vips = vips};
+    int r = image_decode(&job);
+    if (job.region)
+        vips->g_object_unref(job.region);
+    if (job.image)
+        vips->g_object_unref(job.image);
+    return r;
+}
