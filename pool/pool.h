@@ -289,12 +289,13 @@ struct pool_future *pool_future_free(struct pool_future *future);
 /* ---- The map family ------------------------------------------------------------------------ */
 
 /** Run one task for each item, and wait for all.
- *  items: count of them; all descriptors are taken even when items cannot be submitted.
+ *  items: count of them; all their descriptors are taken, also those of items that cannot be
+ *  submitted: these fail with the cause (-EINVAL, -ESHUTDOWN, ...) and the others go on.
  *  options: for every task; nonblocking is ignored.
  *  ret_results: owned; release with pool_results_free(). It has one future an item, in the order
  *  of the items: an item that fails does not touch the others.
- *  Returns 0 (also when tasks failed: look at each), or -ENOENT, -EINVAL, -ENOMEM, and then no
- *  descriptor was taken.  Mirrors: Pool.map(), with a status for each item. */
+ *  Returns 0 (also when tasks failed: look at each), or -ENOENT or -ENOMEM, and then no descriptor
+ *  was taken.  Mirrors: Pool.map(), with a status for each item. */
 int pool_map(struct pool *pool, const char *task, const struct pool_item *items, size_t count,
              const struct pool_submit_options *options, struct pool_results **ret_results);
 
@@ -306,7 +307,8 @@ struct pool_future *pool_results_at(const struct pool_results *results, size_t i
 struct pool_results *pool_results_free(struct pool_results *results);
 
 /** Where pool_imap_unordered() gets its items, one at a time.
- *  data: as given.  ret_item: to fill; what it points to must stay valid until the next call.
+ *  data: as given.  ret_item: to fill; what it points to must stay valid until the next call. Its
+ *  descriptors are taken in every case.
  *  Returns 1 with an item, 0 at the end, or a negative errno value: the iteration then yields one
  *  future that failed with it and ends. Called from the thread that is in pool_iter_next(), never
  *  by two at a time, with no lock held. */
@@ -334,7 +336,8 @@ int pool_imap_unordered(struct pool *pool, const char *task, pool_source_fn sour
 
 /** The next finished task: tops up the window from the source, then waits for a result.
  *  ret_future: owned, done; release with pool_future_free().
- *  Returns 1 with a future, 0 when all is done, or -ETIMEDOUT (the iterator stays usable).
+ *  Returns 1 with a future, 0 when all is done, or -ETIMEDOUT or -ENOMEM (the iterator stays
+ *  usable).
  *  An item that could not be submitted (pool closed, out of memory) comes as a future that failed
  *  with the cause: every item pulled yields exactly one future.
  *  Thread safety: one thread at a time.  Mirrors: IMapIterator.next(timeout). */

@@ -1,0 +1,46 @@
+/* pool_tasks.h: the tasks that the pool's tests run, and shorthands for submitting them. Each test
+ * program's main calls pool_main() with pool_test_tasks. */
+#ifndef TESTS_POOL_POOL_TASKS_H
+#define TESTS_POOL_POOL_TASKS_H
+
+#include <stdint.h>
+
+#include <pool/pool.h>
+
+/* square   int64 -> int64                        pid      -> pid_t of where it runs
+ * echo     fields -> their bytes, one after the other
+ * count    fields -> number of fields and of descriptors, two uint64
+ * sleep    int64 ms -> nothing                   hold     descriptor: waits for its end of file
+ * fail     int64 code, message                   silent_fail  int64 code, no message
+ * die      int64: SIGNAL, or exits with status -n when negative
+ * stubborn int64 ms: ignores SIGTERM, sleeps     overflow uses up its stack
+ * read     descriptor -> what can be read from it
+ * blow_up  int64 size -> so many bytes of a pattern
+ * obedient polls pool_call_cancelled() until it is true, then fails
+ * local    counts its calls in this worker -> int64
+ * orphan   leaves a grandchild that holds every descriptor, then dies by SIGKILL
+ * closer   closes the worker's socket under the pool's feet (a broken worker)
+ * liar     sends a message that makes no sense
+ * write_late  int64 ms: sleeps, then writes a result */
+extern const struct pool_tasks pool_test_tasks;
+
+/** A pool of one backend and so many workers; fails the test if it cannot be had. */
+struct pool *pool_of(enum pool_backend backend, unsigned workers);
+
+/** Submit a task with one int64 field; fails the test if that fails. */
+struct pool_future *submit_int(struct pool *pool, const char *task, int64_t value);
+
+/** The same with a deadline. */
+struct pool_future *submit_int_deadline(struct pool *pool, const char *task, int64_t value,
+                                        int deadline_ms);
+
+/** The future's int64 result; fails the test if it has none. Frees the future. */
+int64_t take_int(struct pool_future *future);
+
+/** Wait for the future, free it, and return pool_future_result()'s code. */
+int take_code(struct pool_future *future);
+
+/** The pattern's byte at an offset. */
+uint8_t pattern_at(size_t offset);
+
+#endif
