@@ -82,7 +82,7 @@ int pool_imap_unordered(struct pool *pool, const char *task, pool_source_fn sour
         return index;
     size_t window = options->window;
     if (window == 0)
-        window = pool->backend->unbounded ? 1 : WINDOW_PER_WORKER * pool->workers;
+        window = pool->backend->unbounded ? 1 : (size_t)WINDOW_PER_WORKER * pool->workers;
     if (__builtin_mul_overflow(window, sizeof(iter->ring[0]), &size_bytes) ||
         __builtin_add_overflow(size_bytes, sizeof(*iter), &size_bytes))
         return -ENOMEM;

@@ -83,7 +83,8 @@ int pool_create(const struct pool_options *options, struct pool **ret_pool)
         pool->workers = 1;
     if (pool->workers > POOL_WORKERS_MAX)
         pool->workers = POOL_WORKERS_MAX;
-    pool->queue_max = options->queue_max ? options->queue_max : QUEUE_PER_WORKER * pool->workers;
+    pool->queue_max =
+        options->queue_max ? options->queue_max : (size_t)QUEUE_PER_WORKER * pool->workers;
     r = backend->start(pool, options->worker_program);
     if (r < 0) {
         locks_done(pool);

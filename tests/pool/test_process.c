@@ -393,6 +393,30 @@ static void a_host_may_reap_everybody(void **state)
     signal(SIGCHLD, SIG_DFL);
 }
 
+/* Ctrl-Z reaches host and workers alike: the time that passes until they go on is nobody's fault. */
+static void a_stop_of_everybody_does_not_use_up_deadlines(void **state)
+{
+    (void)state;
+    int status;
+    pid_t host = fork();
+    assert_true(host >= 0);
+    if (host == 0) {
+        setpgid(0, 0);
+        struct pool *pool = process_pool(1);
+        int r = take_code(submit_int_deadline(pool, "write_late", 1000, 2000 * test_time_scale()));
+        pool_free(pool);
+        _exit(r == 0 ? 0 : 1);
+    }
+    setpgid(host, host);
+    poll(NULL, 0, 400);
+    assert_int_equal(kill(-host, SIGSTOP), 0);
+    poll(NULL, 0, 3500 * test_time_scale());
+    assert_int_equal(kill(-host, SIGCONT), 0);
+    assert_int_equal(waitpid(host, &status, 0), host);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void more_workers_than_cpus_all_work(void **state)
 {
     (void)state;
@@ -465,6 +489,7 @@ static const struct test_case tests[] = {
     TEST(a_program_that_is_no_worker_is_refused),
     TEST(a_worker_program_with_another_table_is_refused),
     TEST(a_host_may_reap_everybody),
+    TEST_LONG(a_stop_of_everybody_does_not_use_up_deadlines, 30000),
     TEST(more_workers_than_cpus_all_work),
     TEST(all_workers_may_send_large_results_at_once),
     TEST(a_shortage_of_descriptors_delays_work_but_loses_none),
