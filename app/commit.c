@@ -1,0 +1,198 @@
+/* commit.c: see commit_priv.h.
+ *
+ * The thumbnails made in this run are remembered by device and inode, 16 bytes each. A target that
+ * exists and is one of them has been given to another source, by whatever name it was reached:
+ * the same one, one that differs in case, a folder that is mounted twice. */
+#include "commit_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "escape_priv.h"
+#include "outdir_priv.h"
+
+#define TEMPORARY_NAME_BYTES 64
+
+struct commit {
+    const struct inputs *inputs;
+    const struct inode_set *read_folders;
+    struct inode_set named_sources; /* files that are PATHs themselves */
+    struct inode_set made;
+    struct outdirs *outdirs;
+    mode_t allowed; /* what the umask leaves of 0666 */
+    uint64_t next;  /* number of the next temporary file */
+};
+
+int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
+                  struct inode_set *output_roots, struct commit **ret_commit)
+{
+    struct inode_set folders = INODE_SET_INIT; /* the caller's business, not ours */
+    struct commit *commit = calloc(1, sizeof(*commit));
+    if (!commit)
+        return -ENOMEM;
+    const mode_t mask = umask(0077);
+    umask(mask);
+    commit->allowed = 0666 & ~mask;
+    commit->inputs = inputs;
+    commit->read_folders = read_folders;
+    int r = inputs_register(inputs, &folders, &commit->named_sources);
+    if (r == 0)
+        r = outdirs_create(inputs, read_folders, output_roots, &commit->outdirs);
+    inode_set_done(&folders);
+    if (r < 0) {
+        commit_free(commit);
+        return r;
+    }
+    *ret_commit = commit;
+    return 0;
+}
+
+struct commit *commit_free(struct commit *commit)
+{
+    if (!commit)
+        return NULL;
+    outdirs_free(commit->outdirs);
+    inode_set_done(&commit->named_sources);
+    inode_set_done(&commit->made);
+    free(commit);
+    return NULL;
+}
+
+/* "path of the target: words" */
+static void explain(const struct commit *commit, const struct commit_request *request,
+                    const char *words, struct text *message)
+{
+    struct text path = TEXT_INIT;
+    text_puts(&path, commit->inputs->roots[request->root].path);
+    text_join(&path, request->folder);
+    text_join(&path, request->name);
+    escape_name(message, text_string(&path), path.length);
+    text_printf(message, ": %s", words);
+    text_done(&path);
+}
+
+/* May the target be replaced? Returns 0, or -EEXIST with the reason. */
+static int check_target(const struct commit *commit, const struct commit_request *request,
+                        const struct outdir *outdir, struct text *message)
+{
+    struct stat st;
+    const char *reason = NULL;
+    if (fstatat(outdir->fd, request->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+        if (errno == ENOENT)
+            return 0;
+        const int error = -errno;
+        explain(commit, request, strerror(-error), message);
+        return error;
+    }
+    if (st.st_dev == request->source_device && st.st_ino == request->source_inode)
+        reason = "the thumbnail would replace its own source";
+    else if (inode_set_has(&commit->named_sources, st.st_dev, st.st_ino))
+        reason = "the thumbnail would replace a source";
+    else if (inode_set_has(&commit->made, st.st_dev, st.st_ino))
+        reason = "this run has made it from another file already";
+    else if (S_ISDIR(st.st_mode))
+        reason = "there is a folder of that name";
+    else if (!S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode))
+        reason = "there is something of that name that is no file";
+    else if (outdir->is_read || inode_set_has(commit->read_folders, outdir->device, outdir->inode))
+        reason = "a file of that name is among the sources of this run";
+    if (!reason)
+        return 0;
+    explain(commit, request, reason, message);
+    return -EEXIST;
+}
+
+static int write_all(int fd, const void *data, size_t size_bytes)
+{
+    const uint8_t *at = data;
+    while (size_bytes > 0) {
+        ssize_t written = write(fd, at, size_bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return -errno;
+        at += written;
+        size_bytes -= (size_t)written;
+    }
+    return 0;
+}
+
+/* Make the temporary file; the lock on it says that its writer lives. */
+static int open_temporary(struct commit *commit, int dir_fd, char *name)
+{
+    for (;;) {
+        snprintf(name, TEMPORARY_NAME_BYTES, TEMPORARY_PREFIX "%ld-%llu" TEMPORARY_SUFFIX,
+                 (long)getpid(), (unsigned long long)commit->next++);
+        int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0 && errno == EEXIST) /* left by an earlier process of our number */
+            continue;
+        if (fd < 0)
+            return -errno;
+        flock(fd, LOCK_SH | LOCK_NB); /* file systems without locks do without */
+        return fd;
+    }
+}
+
+/* Write, close and rename. On failure nothing is left. */
+static int put_in_place(struct commit *commit, const struct commit_request *request,
+                        const struct outdir *outdir)
+{
+    char temporary[TEMPORARY_NAME_BYTES];
+    struct stat st;
+    int fd = open_temporary(commit, outdir->fd, temporary);
+    if (fd < 0)
+        return fd;
+    int r = write_all(fd, request->data, request->size_bytes);
+    if (r == 0 && fchmod(fd, commit->allowed & request->source_mode & 0777) < 0)
+        r = -errno;
+    if (r == 0 && fstat(fd, &st) < 0)
+        r = -errno;
+    if (close(fd) < 0 && r == 0 && errno != EINTR) /* EINTR: closed all the same on Linux */
+        r = -errno;
+    if (r == 0) {
+        r = inode_set_add(&commit->made, st.st_dev, st.st_ino);
+        r = r < 0 ? r : 0;
+    }
+    if (r == 0 && renameat(outdir->fd, temporary, outdir->fd, request->name) < 0)
+        r = -errno;
+    if (r < 0)
+        unlinkat(outdir->fd, temporary, 0);
+    return r;
+}
+
+static int commit_once(struct commit *commit, const struct commit_request *request,
+                       struct text *message)
+{
+    struct outdir outdir;
+    int r = outdirs_open(commit->outdirs, request->root, request->folder, &outdir, message);
+    if (r < 0)
+        return r;
+    r = check_target(commit, request, &outdir, message);
+    if (r < 0)
+        return r;
+    r = put_in_place(commit, request, &outdir);
+    if (r == -EISDIR || r == -ENOTEMPTY) /* a folder came between */
+        r = -EEXIST;
+    if (r < 0)
+        explain(commit, request, strerror(-r), message);
+    return r;
+}
+
+int commit_file(struct commit *commit, const struct commit_request *request,
+                struct text *reterr_message)
+{
+    const size_t length = reterr_message->length;
+    int r = commit_once(commit, request, reterr_message);
+    if (r == -ENOENT) { /* the folder was removed since it was opened: make it again */
+        outdirs_forget(commit->outdirs);
+        text_cut(reterr_message, length);
+        r = commit_once(commit, request, reterr_message);
+    }
+    return r == -EINVAL || r == -EILSEQ ? -ENAMETOOLONG : r;
+}

@@ -1,0 +1,47 @@
+/* commit_priv.h: thumbnails to their final names, whole or not at all.
+ *
+ * Each is written to a temporary file in its own folder, and renamed: under a final name there is
+ * never anything but a whole thumbnail. Sources are never a target, whatever leads to them. */
+#ifndef APP_COMMIT_PRIV_H
+#define APP_COMMIT_PRIV_H
+
+#include <stddef.h>
+#include <sys/stat.h>
+
+#include "inode_set_priv.h"
+#include "inputs_priv.h"
+#include "text_priv.h"
+
+struct commit;
+
+struct commit_request {
+    size_t root;        /* index of the output root */
+    const char *folder; /* below it */
+    const char *name;   /* final name */
+    dev_t source_device;
+    ino_t source_inode;
+    mode_t source_mode;
+    const void *data;
+    size_t size_bytes;
+};
+
+/** inputs: borrowed until commit_free().  read_folders: folders whose files are sources (grows
+ *  while the run walks on), borrowed likewise.  output_roots: gets the roots as they are opened.
+ *  Reads the process's umask, which means setting it for a moment: no other thread may run.
+ *  ret_commit: owned.  Returns 0 or -ENOMEM. */
+int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
+                  struct inode_set *output_roots, struct commit **ret_commit);
+
+struct commit *commit_free(struct commit *commit);
+
+/** Put one thumbnail in its place, replacing an older one.
+ *  request: borrowed for the call.  reterr_message: on failure the cause, safe to show.
+ *  Returns 0, or
+ *    -EEXIST        the name belongs to a source, to another thumbnail of this run, or to
+ *                   something that is no file: this file fails
+ *    -ENAMETOOLONG  the file system refuses the name: this file fails
+ *    another negative errno value: nothing more can be written. */
+int commit_file(struct commit *commit, const struct commit_request *request,
+                struct text *reterr_message);
+
+#endif

@@ -1,0 +1,83 @@
+/* forecast.c: see forecast_priv.h. */
+#include "forecast_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <imaging/imaging.h>
+
+#include "clock_priv.h"
+#include "plan_priv.h"
+
+#define ENTRIES_A_LOOK 64 /* between two looks at the clock */
+
+struct forecast {
+    struct walk_options options;
+    struct walk *walk; /* NULL: ended or given up */
+    uint64_t counted;
+    int64_t spent_ms;
+    bool complete;
+};
+
+int forecast_create(const struct walk_options *options, const struct inputs *inputs,
+                    struct forecast **ret_forecast)
+{
+    struct forecast *forecast = calloc(1, sizeof(*forecast));
+    if (!forecast)
+        return -ENOMEM;
+    forecast->options = *options;
+    forecast->options.read_folders = NULL;
+    int r = walk_create(&forecast->options, inputs, &forecast->walk);
+    if (r < 0) {
+        free(forecast);
+        return r;
+    }
+    *ret_forecast = forecast;
+    return 0;
+}
+
+struct forecast *forecast_free(struct forecast *forecast)
+{
+    if (!forecast)
+        return NULL;
+    walk_free(forecast->walk);
+    free(forecast);
+    return NULL;
+}
+
+/* Returns false at the end of the walk. */
+static bool count_some(struct forecast *forecast)
+{
+    struct walk_entry entry;
+    for (int i = 0; i < ENTRIES_A_LOOK; i++) {
+        int r = walk_next(forecast->walk, true, &entry);
+        forecast->complete = r == 0;
+        if (r <= 0)
+            return false;
+        if (entry.kind == WALK_FILE && (entry.named || img_format_from_extension(plan_extension(
+                                                           entry.name)) != IMG_FORMAT_UNKNOWN))
+            forecast->counted++;
+    }
+    return true;
+}
+
+void forecast_step(struct forecast *forecast)
+{
+    if (!forecast || !forecast->walk)
+        return;
+    const int64_t start_ms = clock_ms();
+    int64_t now_ms = start_ms;
+    bool more = true;
+    while (more && now_ms - start_ms < FORECAST_STEP_MS) {
+        more = count_some(forecast);
+        now_ms = clock_ms();
+    }
+    forecast->spent_ms += now_ms - start_ms;
+    if (!more || forecast->spent_ms > FORECAST_LIMIT_MS)
+        forecast->walk = walk_free(forecast->walk);
+}
+
+uint64_t forecast_total(const struct forecast *forecast)
+{
+    return forecast && forecast->complete ? forecast->counted : 0;
+}

@@ -1,0 +1,62 @@
+/* jobs_priv.h: the files that are being worked on, in the order in which the walk met them.
+ *
+ * Two jobs that may end in one output name are rivals. Results come in any order, but rivals are
+ * settled in theirs: the later one's result is held until the earlier one is settled. So who gets
+ * the name does not depend on the number of workers. */
+#ifndef APP_JOBS_PRIV_H
+#define APP_JOBS_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <imaging/imaging.h>
+#include <pool/pool.h>
+
+#include "plan_priv.h"
+
+struct job {
+    struct job *earlier, *later;
+    char *shown;     /* the source's path as it is reported */
+    size_t root;     /* output root */
+    char *folder;    /* below it */
+    char *jpeg_name; /* NULL: cannot end as a JPEG */
+    char *png_name;
+    uint64_t keys[2]; /* of the places it may end in; 0: none */
+    dev_t device;
+    ino_t inode;
+    mode_t mode;
+    uint64_t source_bytes;
+    struct pool_future *future; /* owned; set while the result is held */
+};
+
+/** All zero is an empty list. */
+struct jobs {
+    struct job *first, *last;
+    size_t count;
+    size_t held; /* of them: with a result that is held */
+};
+
+/** Add a job for a plan whose verdict is PLAN_TRY.
+ *  shown: copied.  ret_job: borrowed; it lives in the list until jobs_remove().
+ *  Returns 0 or -ENOMEM. */
+int jobs_add(struct jobs *jobs, const struct plan *plan, size_t root, const char *shown,
+             struct job **ret_job);
+
+void jobs_remove(struct jobs *jobs, struct job *job);
+void jobs_remove_all(struct jobs *jobs);
+
+/** Is an earlier rival of the job still in the list? */
+bool jobs_has_rival(const struct job *job);
+
+/** Hold a job's result. future: take. */
+void jobs_hold(struct jobs *jobs, struct job *job, struct pool_future *future);
+
+/** A held job that has no earlier rival any more, or NULL. */
+struct job *jobs_released(const struct jobs *jobs);
+
+/** The output's name when it comes out in that format; NULL if that cannot be. */
+const char *job_name(const struct job *job, enum img_format format);
+
+#endif

@@ -1,0 +1,81 @@
+/* main.c: the program thumbpool. */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <imaging/imaging.h>
+#include <pool/pool.h>
+
+#include "console_priv.h"
+#include "options_priv.h"
+#include "run_priv.h"
+#include "signals_priv.h"
+#include "text_priv.h"
+#include "thumb_task_priv.h"
+
+static const struct pool_task task_list[] = {{THUMB_TASK, thumb_task_run}};
+static const struct pool_tasks tasks = {task_list, sizeof(task_list) / sizeof(task_list[0])};
+
+static int complain(const char *words)
+{
+    struct text line = TEXT_INIT;
+    text_printf(&line, "thumbpool: %s\n", words);
+    console_err(&line);
+    text_done(&line);
+    return EXIT_CANNOT_GO_ON;
+}
+
+static void add_version(struct text *text)
+{
+    text_printf(text, "thumbpool %s\n", THUMBPOOL_VERSION);
+    const size_t length = img_libraries_describe(NULL, 0);
+    char *libraries = malloc(length + 1);
+    if (libraries) {
+        img_libraries_describe(libraries, length + 1);
+        text_puts(text, libraries);
+    }
+    free(libraries);
+}
+
+/* --help and --version. */
+static int print_text(enum options_action action)
+{
+    struct console console = {0};
+    struct text text = TEXT_INIT;
+    if (action == OPTIONS_HELP)
+        options_help(&text);
+    else
+        add_version(&text);
+    if (text_failed(&text))
+        console.out_error = -ENOMEM;
+    console_out(&console, &text);
+    text_done(&text);
+    if (console.out_error == -EPIPE)
+        return EXIT_SIGNAL_BASE + SIGPIPE;
+    return console.out_error == 0 ? 0 : complain(strerror(-console.out_error));
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct text message = TEXT_INIT;
+    int r = pool_main(argc, argv, &tasks);
+    if (r == 0)
+        r = console_open_missing();
+    if (r == 0)
+        r = signals_install();
+    if (r < 0)
+        return complain(strerror(-r));
+    r = options_parse(argc, argv, &options, &message);
+    if (r < 0) {
+        complain(r == -EINVAL ? text_string(&message) : strerror(-r));
+        text_done(&message);
+        return r == -EINVAL ? EXIT_USAGE : EXIT_CANNOT_GO_ON;
+    }
+    const int exit_code =
+        options.action == OPTIONS_RUN ? run(&options) : print_text(options.action);
+    options_done(&options);
+    text_done(&message);
+    return exit_code;
+}

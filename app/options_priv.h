@@ -1,0 +1,60 @@
+/* options_priv.h: the command line.
+ *
+ * One table says what every option is called, takes, means and does; parsing and --help both come
+ * from it. */
+#ifndef APP_OPTIONS_PRIV_H
+#define APP_OPTIONS_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <imaging/imaging.h>
+#include <pool/pool.h>
+
+#include "text_priv.h"
+
+enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
+
+enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+
+struct options {
+    enum options_action action;
+    const char *output; /* NULL: a folder "thumbs" inside each folder, or beside each file */
+    uint32_t box_width_px;
+    uint32_t box_height_px;
+    bool size_given;
+    enum img_format format; /* IMG_FORMAT_UNKNOWN: auto */
+    int quality;
+    unsigned jobs; /* 0: one for each CPU this process may use */
+    enum pool_backend backend;
+    unsigned max_depth; /* 0: no limit; 1: only what lies directly in a folder PATH */
+    bool hidden;
+    bool follow;
+    bool dry_run;
+    int timeout_ms; /* 0: no limit */
+    bool json;
+    enum when progress;
+    enum when color;
+    bool quiet;
+    bool verbose;
+    const char **paths; /* owned array of borrowed strings, at least one when action is run */
+    size_t path_count;
+};
+
+/** Read the command line.
+ *  argv: borrowed for as long as *ret_options is used.
+ *  ret_options: release with options_done().
+ *  reterr_message: on -EINVAL one line for the user, without the program's name, safe to show.
+ *  Returns 0, -EINVAL (usage) or -ENOMEM. */
+int options_parse(int argc, char **argv, struct options *ret_options, struct text *reterr_message);
+
+void options_done(struct options *options);
+
+/** The text of --help. */
+void options_help(struct text *text);
+
+/** The backend's name on the command line: static storage. */
+const char *options_backend_name(enum pool_backend backend);
+
+#endif

@@ -1,0 +1,36 @@
+/* outcome_priv.h: from a finished future to a committed thumbnail or a named failure. */
+#ifndef APP_OUTCOME_PRIV_H
+#define APP_OUTCOME_PRIV_H
+
+#include <stdbool.h>
+
+#include "commit_priv.h"
+#include "inode_set_priv.h"
+#include "inputs_priv.h"
+#include "jobs_priv.h"
+#include "report_priv.h"
+#include "thumb_task_priv.h"
+
+/** All zero is fine for outcome_done(). */
+struct outcome {
+    const struct inputs *inputs;
+    struct report *report;
+    struct commit *commit;
+    const struct thumb_request *request; /* what every task was asked; set before the first one */
+    int timeout_ms;
+    bool fatal; /* no further file can be made, and that has been reported */
+};
+
+/** inputs, read_folders, output_roots: as for commit_create(). report: borrowed.
+ *  Returns 0 or -ENOMEM. */
+int outcome_init(struct outcome *outcome, const struct inputs *inputs,
+                 const struct inode_set *read_folders, struct inode_set *output_roots,
+                 struct report *report, int timeout_ms);
+
+void outcome_done(struct outcome *outcome);
+
+/** Commit and report a job whose future is held. A job that was only stopped because the run ends
+ *  is not reported: it has no outcome. */
+void outcome_settle(struct outcome *outcome, struct job *job);
+
+#endif

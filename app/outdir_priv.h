@@ -1,0 +1,48 @@
+/* outdir_priv.h: the folders that thumbnails go into, made when the first one needs them.
+ *
+ * Below the output root every component is made and opened by its own name, never through a
+ * symbolic link, so nothing lands outside the root whatever the tree looks like meanwhile. The
+ * folders used last stay open. */
+#ifndef APP_OUTDIR_PRIV_H
+#define APP_OUTDIR_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "inode_set_priv.h"
+#include "inputs_priv.h"
+#include "text_priv.h"
+
+struct outdirs;
+
+struct outdir {
+    int fd; /* borrowed until the next outdirs_open() or outdirs_forget() */
+    dev_t device;
+    ino_t inode;
+    bool is_read; /* the run reads sources from it, or from a folder above it */
+};
+
+/** inputs, read_folders: borrowed until outdirs_free(). roots: gets every root that is opened.
+ *  Returns 0 or -ENOMEM. */
+int outdirs_create(const struct inputs *inputs, const struct inode_set *read_folders,
+                   struct inode_set *roots, struct outdirs **ret_outdirs);
+
+struct outdirs *outdirs_free(struct outdirs *outdirs);
+
+/** Open the folder below a root, making what is missing; what killed runs left in it is removed.
+ *  folder: "" or "a/b".  reterr_message: on failure the cause, with the path, safe to show.
+ *  Returns 0, -EEXIST if something that is no folder stands in its way, -ENAMETOOLONG, or another
+ *  negative errno value. */
+int outdirs_open(struct outdirs *outdirs, size_t root, const char *folder,
+                 struct outdir *ret_outdir, struct text *reterr_message);
+
+/** Close all of them: the next use opens and makes them again. */
+void outdirs_forget(struct outdirs *outdirs);
+
+/** The beginning and end of the names of temporary files; between them: the process, "-", a
+ *  number. */
+#define TEMPORARY_PREFIX ".thumbpool-"
+#define TEMPORARY_SUFFIX ".tmp"
+
+#endif

@@ -1,0 +1,90 @@
+/* report_priv.h: what became of every input, said to people or to machines.
+ *
+ * The report is the ledger too: it counts inputs and outcomes, and the exit code comes from it.
+ * Paths are raw bytes here; words are safe to show already. */
+#ifndef APP_REPORT_PRIV_H
+#define APP_REPORT_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "inputs_priv.h"
+#include "options_priv.h"
+
+struct report;
+
+struct report_counts {
+    uint64_t inputs; /* met by the walk */
+    uint64_t made;
+    uint64_t planned; /* with --dry-run */
+    uint64_t skipped;
+    uint64_t failed;
+    uint64_t source_bytes; /* of the files made and failed */
+};
+
+struct report_thumbnail {
+    const char *output;
+    size_t root; /* index of the output root that it is in */
+    uint32_t width_px;
+    uint32_t height_px;
+    size_t size_bytes;
+    const char *format; /* of the output, as img_format_name() */
+    const char *source_format;
+    uint32_t source_width_px;
+    uint32_t source_height_px;
+    uint64_t source_bytes;
+    const char *decoder;
+    pid_t worker_pid; /* 0: none */
+    uint32_t read_us;
+    uint32_t decode_us;
+    uint32_t resample_us;
+    uint32_t encode_us;
+    uint32_t write_us;
+};
+
+struct report_failure {
+    const char *slug;
+    const char *words;
+    uint64_t source_bytes;
+    pid_t worker_pid; /* 0: none */
+    int signal;       /* that ended the worker; 0: none */
+};
+
+/** options, inputs: borrowed until report_free(). ret_report: owned. Returns 0 or -ENOMEM. */
+int report_create(const struct options *options, const struct inputs *inputs,
+                  struct report **ret_report);
+
+struct report *report_free(struct report *report);
+
+/** The run begins, with that many workers. */
+void report_start(struct report *report, unsigned workers);
+
+/** One more input has been met; exactly one of the outcomes below follows. */
+void report_input(struct report *report);
+
+void report_made(struct report *report, const char *path, const struct report_thumbnail *made);
+void report_skipped(struct report *report, const char *path, const char *why);
+void report_failed(struct report *report, const char *path, const struct report_failure *failure);
+
+/** --dry-run: it would be made. or_output: the other name it may get; NULL: none. */
+void report_planned(struct report *report, const char *path, const char *output,
+                    const char *or_output);
+
+/** The run cannot go on: why. */
+void report_fatal(struct report *report, const char *words);
+
+/** Redraw the bar if it is time. total: of files to try, 0: not known. */
+void report_tick(struct report *report, uint64_t total);
+bool report_has_bar(const struct report *report);
+
+/** The end. signal: what ended the run early, 0: nothing. */
+void report_summary(struct report *report, int signal);
+
+const struct report_counts *report_counts(const struct report *report);
+
+/** Why standard output took no more: negative errno (-EPIPE: the reader has gone), 0: it did. */
+int report_output_error(const struct report *report);
+
+#endif

@@ -1,0 +1,396 @@
+/* run.c: walk, plan, pool, commit and report joined.
+ *
+ * All of it happens in one thread. The pool pulls files through source_next() as it has room for
+ * them, and the main loop takes results as they come. A run ends early for two reasons: a signal,
+ * or a cause that stops every further file (`fatal`, already reported). */
+#include "run_priv.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include <pool/pool.h>
+
+#include "clock_priv.h"
+#include "commit_priv.h"
+#include "console_priv.h"
+#include "escape_priv.h"
+#include "forecast_priv.h"
+#include "inode_set_priv.h"
+#include "inputs_priv.h"
+#include "jobs_priv.h"
+#include "outcome_priv.h"
+#include "plan_priv.h"
+#include "report_priv.h"
+#include "signals_priv.h"
+#include "thumb_task_priv.h"
+#include "walk_priv.h"
+
+#define TICK_MS 100
+
+/* Descriptors that the program needs beside those of the files in flight: standard streams, the
+ * walk's and the commit's folders, a forecast; and what a pool needs for each worker. */
+#define DESCRIPTORS_OWN        40
+#define DESCRIPTORS_PER_WORKER 4
+#define DESCRIPTORS_FEW        256 /* below this the walks hold fewer folders open */
+
+struct run {
+    const struct options *options;
+    struct inputs *inputs;
+    struct inode_set read_folders;
+    struct inode_set output_roots;
+    struct walk_options walk_options;
+    struct walk *walk;
+    struct plan plan;
+    struct forecast *forecast; /* NULL without a bar */
+    struct jobs jobs;
+    struct outcome outcome;
+    struct report *report;
+    struct text shown;
+    bool walk_ended;
+    bool fatal;
+
+    /* The item being handed to the pool. */
+    struct thumb_request request;
+    struct pool_bytes field;
+    int fd;
+};
+
+static bool run_is_over(const struct run *run)
+{
+    return run->fatal || run->outcome.fatal || signals_caught() != 0;
+}
+
+static void run_fatal(struct run *run, const char *what, int error)
+{
+    struct text words = TEXT_INIT;
+    text_printf(&words, "%s: %s", what, strerror(-error));
+    report_fatal(run->report, text_string(&words));
+    text_done(&words);
+    run->fatal = true;
+}
+
+/* ---- Files in ------------------------------------------------------------------------------ */
+
+/* Settle an entry without work, if it can be. Returns 1 if it is to be tried, 0 if not, -EAGAIN
+ * to come again when others have given descriptors back, or -ENOMEM. */
+static int consider(struct run *run, const struct walk_entry *entry, bool last_try)
+{
+    struct report_failure failure = {.slug = "unreadable"};
+    int r = 0;
+    text_cut(&run->shown, 0);
+    plan_shown(&run->shown, run->inputs, entry);
+    if (entry->kind == WALK_FILE)
+        r = plan_make(&run->plan, run->walk, entry, run->inputs, run->options->format, last_try);
+    if (text_failed(&run->shown))
+        r = -ENOMEM;
+    if (r == -EAGAIN)
+        walk_unget(run->walk);
+    if (r < 0)
+        return r;
+    report_input(run->report);
+    const char *path = text_string(&run->shown);
+    if (entry->kind == WALK_SKIPPED) {
+        report_skipped(run->report, path, entry->why);
+    } else if (entry->kind == WALK_FAILED) {
+        failure.words = strerror(-entry->error);
+        report_failed(run->report, path, &failure);
+    } else if (run->plan.verdict == PLAN_SKIPPED) {
+        report_skipped(run->report, path, run->plan.why);
+    } else if (run->plan.verdict == PLAN_FAILED) {
+        failure.slug = run->plan.slug;
+        failure.words = text_string(&run->plan.message);
+        report_failed(run->report, path, &failure);
+    } else {
+        return 1;
+    }
+    return 0;
+}
+
+static void tick(struct run *run)
+{
+    if (!run->forecast)
+        return;
+    forecast_step(run->forecast);
+    report_tick(run->report, forecast_total(run->forecast));
+}
+
+/* The next file to try. Returns 1; 0 at the end of the walk (walk_ended), at the end of the run,
+ * and when descriptors are short until some work is done; or -ENOMEM. */
+static int next_to_try(struct run *run, size_t *ret_input)
+{
+    struct walk_entry entry;
+    int r = 0;
+    while (r == 0 && !run_is_over(run)) {
+        const bool last_try = run->jobs.count == run->jobs.held;
+        r = walk_next(run->walk, last_try, &entry);
+        if (r == 0)
+            run->walk_ended = true;
+        if (r <= 0)
+            break;
+        r = consider(run, &entry, last_try);
+        *ret_input = entry.input;
+        if (r == 0)
+            tick(run);
+    }
+    return r == -EAGAIN ? 0 : r;
+}
+
+/* A pool_source_fn. */
+static int source_next(void *data, struct pool_item *ret_item)
+{
+    struct run *run = data;
+    struct job *job = NULL;
+    size_t input = 0;
+    int r = next_to_try(run, &input);
+    if (r == 1) {
+        const size_t root = run->inputs->list[input].root;
+        r = jobs_add(&run->jobs, &run->plan, root, text_string(&run->shown), &job);
+    }
+    if (r < 0) {
+        run_fatal(run, "cannot go on", r);
+        return 0;
+    }
+    if (!job)
+        return 0;
+    run->fd = run->plan.fd;
+    run->plan.fd = -1; /* the pool takes it */
+    run->field = (struct pool_bytes){&run->request, sizeof(run->request)};
+    *ret_item = (struct pool_item){
+        .fields = &run->field, .field_count = 1, .fds = &run->fd, .fd_count = 1, .user = job};
+    return 1;
+}
+
+/* ---- Results out --------------------------------------------------------------------------- */
+
+/* A result has come: settle it and what waited for it. future: take. */
+static void take_result(struct run *run, struct pool_future *future)
+{
+    struct job *job = pool_future_user(future);
+    if (!job) { /* no source of ours fails like that */
+        pool_future_free(future);
+        run_fatal(run, "cannot go on", -EPROTO);
+        return;
+    }
+    jobs_hold(&run->jobs, job, future);
+    /* What has failed takes no name from anybody, so it need not wait. */
+    if (pool_future_result(future, 0, NULL) < 0) {
+        outcome_settle(&run->outcome, job);
+        jobs_remove(&run->jobs, job);
+    }
+    while (!run_is_over(run) && (job = jobs_released(&run->jobs))) {
+        outcome_settle(&run->outcome, job);
+        jobs_remove(&run->jobs, job);
+    }
+}
+
+/* The number of files in flight that the limit of descriptors has room for. */
+static size_t window_for(unsigned workers, bool serial)
+{
+    struct rlimit limit;
+    const size_t wanted = serial ? 1 : (size_t)workers * 4;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+        return wanted;
+    const size_t taken = DESCRIPTORS_OWN + (size_t)workers * DESCRIPTORS_PER_WORKER;
+    const size_t room = limit.rlim_cur > taken ? (size_t)limit.rlim_cur - taken : 1;
+    return wanted < room ? wanted : room;
+}
+
+/* One pool_imap_unordered() over the source, until the source ends or the run does. */
+static void iterate(struct run *run, struct pool *pool, const struct pool_imap_options *options)
+{
+    struct pool_iter *iter = NULL;
+    int r = pool_imap_unordered(pool, THUMB_TASK, source_next, run, options, &iter);
+    if (r < 0) {
+        run_fatal(run, "cannot go on", r);
+        return;
+    }
+    while (!run_is_over(run)) {
+        struct pool_future *future;
+        r = pool_iter_next(iter, TICK_MS, &future);
+        if (r == 0)
+            break;
+        if (r == 1)
+            take_result(run, future);
+        else if (r != -ETIMEDOUT)
+            run_fatal(run, "cannot go on", r);
+        tick(run);
+    }
+    if (run_is_over(run))
+        pool_terminate(pool);
+    pool_iter_free(iter);
+}
+
+static void work(struct run *run)
+{
+    const struct options *options = run->options;
+    struct pool_options pool_options = POOL_OPTIONS_INIT;
+    struct pool_imap_options imap_options = POOL_IMAP_INIT;
+    struct pool *pool = NULL;
+    pool_options.backend = options->backend;
+    pool_options.workers = options->jobs;
+    int r = pool_create(&pool_options, &pool);
+    if (r < 0) {
+        run_fatal(run, "cannot start the workers", r);
+        return;
+    }
+    imap_options.window = window_for(pool_workers(pool), options->backend == POOL_BACKEND_SERIAL);
+    imap_options.submit.deadline_ms = options->timeout_ms;
+    run->request = (struct thumb_request){.box_width_px = options->box_width_px,
+                                          .box_height_px = options->box_height_px,
+                                          .format = (uint32_t)options->format,
+                                          .quality = options->quality};
+    run->outcome.request = &run->request;
+    report_start(run->report, pool_workers(pool));
+    /* Again when the source ended only because descriptors were short. */
+    while (!run->walk_ended && !run_is_over(run))
+        iterate(run, pool, &imap_options);
+    jobs_remove_all(&run->jobs);
+    pool_free(pool);
+}
+
+static void rehearse(struct run *run)
+{
+    struct text output = TEXT_INIT, other = TEXT_INIT;
+    size_t input = 0;
+    report_start(run->report, 0);
+    int r;
+    while ((r = next_to_try(run, &input)) == 1) {
+        const char *root_path = run->inputs->roots[run->inputs->list[input].root].path;
+        const struct plan_names *names = &run->plan.names;
+        /* A JPEG has no transparency; of others only the decoder knows. */
+        const bool both = names->jpeg.length > 0 && names->png.length > 0 &&
+                          plan_probe(run->plan.fd) != IMG_FORMAT_JPEG;
+        text_cut(&output, 0);
+        text_puts(&output, root_path);
+        text_join(&output, text_string(&run->plan.folder));
+        text_cut(&other, 0);
+        text_puts(&other, text_string(&output));
+        text_join(&output, text_string(names->jpeg.length > 0 ? &names->jpeg : &names->png));
+        text_join(&other, text_string(&names->png));
+        report_planned(run->report, text_string(&run->shown), text_string(&output),
+                       both ? text_string(&other) : NULL);
+    }
+    if (r < 0)
+        run_fatal(run, "cannot go on", r);
+    text_done(&output);
+    text_done(&other);
+}
+
+/* ---- Before and after ---------------------------------------------------------------------- */
+
+/* More open files let more be in flight. Returns whether few are possible all the same. */
+static bool raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return false;
+    if (limit.rlim_cur < limit.rlim_max) {
+        const rlim_t before = limit.rlim_cur;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+            limit.rlim_cur = before;
+    }
+    return limit.rlim_cur < DESCRIPTORS_FEW;
+}
+
+static int run_prepare(struct run *run)
+{
+    const struct options *options = run->options;
+    run->walk_options = (struct walk_options){.hidden = options->hidden,
+                                              .follow = options->follow,
+                                              .max_depth = options->max_depth,
+                                              .held_max = raise_descriptor_limit() ? 4 : 0,
+                                              .outputs = &run->output_roots,
+                                              .read_folders = &run->read_folders};
+    struct inode_set files = INODE_SET_INIT;
+    int r = inputs_register(run->inputs, &run->read_folders, &files);
+    inode_set_done(&files);
+    if (r == 0)
+        r = inputs_register_roots(run->inputs, &run->output_roots);
+    if (r == 0)
+        r = report_create(options, run->inputs, &run->report);
+    if (r == 0)
+        r = walk_create(&run->walk_options, run->inputs, &run->walk);
+    if (r == 0)
+        r = outcome_init(&run->outcome, run->inputs, &run->read_folders, &run->output_roots,
+                         run->report, options->timeout_ms);
+    if (r == 0 && report_has_bar(run->report))
+        r = forecast_create(&run->walk_options, run->inputs, &run->forecast);
+    return r;
+}
+
+static void run_done(struct run *run)
+{
+    forecast_free(run->forecast);
+    outcome_done(&run->outcome);
+    walk_free(run->walk);
+    report_free(run->report);
+    plan_done(&run->plan);
+    text_done(&run->shown);
+    inode_set_done(&run->read_folders);
+    inode_set_done(&run->output_roots);
+    inputs_free(run->inputs);
+}
+
+static int exit_code_of(const struct run *run, int signal_number)
+{
+    const struct report_counts *counts = report_counts(run->report);
+    const int out_error = report_output_error(run->report);
+    if (signal_number)
+        return EXIT_SIGNAL_BASE + signal_number;
+    assert(run->fatal || run->outcome.fatal ||
+           counts->inputs == counts->made + counts->planned + counts->skipped + counts->failed);
+    if (run->fatal || run->outcome.fatal)
+        return EXIT_CANNOT_GO_ON;
+    if (out_error == -EPIPE)
+        return EXIT_SIGNAL_BASE + SIGPIPE;
+    if (out_error < 0)
+        return EXIT_CANNOT_GO_ON;
+    return counts->failed > 0 ? EXIT_SOME_FAILED : 0;
+}
+
+static void say(const char *words)
+{
+    struct text line = TEXT_INIT;
+    text_printf(&line, "thumbpool: %s\n", words);
+    console_err(&line);
+    text_done(&line);
+}
+
+int run(const struct options *options)
+{
+    struct run run = {.options = options, .fd = -1};
+    struct text message = TEXT_INIT;
+    plan_init(&run.plan);
+    int exit_code = EXIT_CANNOT_GO_ON;
+    int r = inputs_create(options, &run.inputs, &message);
+    if (r == -EINVAL) {
+        say(text_string(&message));
+        exit_code = EXIT_USAGE;
+        goto out;
+    }
+    if (r == 0)
+        r = run_prepare(&run);
+    if (r < 0) {
+        say(strerror(-r));
+        goto out;
+    }
+    if (options->dry_run)
+        rehearse(&run);
+    else
+        work(&run);
+    const int signal_number = signals_caught();
+    report_summary(run.report, signal_number);
+    exit_code = exit_code_of(&run, signal_number);
+    const int out_error = report_output_error(run.report);
+    if (out_error < 0 && out_error != -EPIPE && out_error != -EINTR)
+        run_fatal(&run, "cannot write to standard output", out_error);
+out:
+    run_done(&run);
+    text_done(&message);
+    return exit_code;
+}

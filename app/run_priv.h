@@ -1,0 +1,16 @@
+/* run_priv.h: one run of the program over its PATHs. */
+#ifndef APP_RUN_PRIV_H
+#define APP_RUN_PRIV_H
+
+#include "options_priv.h"
+
+#define EXIT_SOME_FAILED  1
+#define EXIT_USAGE        2
+#define EXIT_CANNOT_GO_ON 3
+#define EXIT_SIGNAL_BASE  128
+
+/** Make the thumbnails, or say what would be made.  options: as from options_parse().
+ *  Returns the program's exit code. */
+int run(const struct options *options);
+
+#endif

@@ -1,0 +1,54 @@
+/* thumb_task_priv.h: the task "thumbnail": what is sent to a worker and what comes back.
+ *
+ * The item has one field, a struct thumb_request, and one descriptor, the open source. The result
+ * is a struct thumb_reply, then the thumbnail's bytes. Both sides are the same program, so plain
+ * structs will do; but a worker that reads hostile files is not believed: thumb_reply_check(). */
+#ifndef APP_THUMB_TASK_PRIV_H
+#define APP_THUMB_TASK_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <imaging/imaging.h>
+#include <pool/pool.h>
+
+#define THUMB_TASK "thumbnail"
+
+/** Larger sources are refused. */
+#define THUMB_SOURCE_MAX_BYTES (UINT64_C(1) << 30)
+
+struct thumb_request {
+    uint32_t box_width_px;
+    uint32_t box_height_px;
+    uint32_t format; /* enum img_format; UNKNOWN: auto */
+    int32_t quality;
+};
+
+struct thumb_reply {
+    uint32_t format; /* enum img_format: JPEG or PNG */
+    uint32_t width_px;
+    uint32_t height_px;
+    uint32_t source_format;
+    uint32_t source_width_px;
+    uint32_t source_height_px;
+    uint32_t read_us;
+    uint32_t decode_us;
+    uint32_t resample_us;
+    uint32_t encode_us;
+    char decoder[24]; /* terminated */
+};
+
+/** The task itself. A failure's message is "slug\twords". */
+int thumb_task_run(struct pool_call *call);
+
+/** Take a result apart, trusting nothing in it.
+ *  ret_image: borrowed from value.  Returns 0, or -EPROTO if it cannot be an answer to request. */
+int thumb_reply_check(const struct thumb_request *request, struct pool_bytes value,
+                      struct thumb_reply *ret_reply, struct pool_bytes *ret_image);
+
+/** Take a failure's message apart: the slug is copied into slug (cut to fit, letters and hyphens
+ *  only, "failed" if there is none).  Returns the words, borrowed from message. */
+const char *thumb_failure_words(const char *message, char *slug, size_t slug_size);
+
+#endif

@@ -1,0 +1,202 @@
+/* program.c: see program.h. Output goes to files, so a program that says much never waits. */
+#include "program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "app/clock_priv.h"
+#include "files.h"
+#include "isolate.h"
+
+static void limit(int resource, uint64_t most)
+{
+    const struct rlimit both = {.rlim_cur = most, .rlim_max = most};
+    if (most > 0 && setrlimit(resource, &both) < 0)
+        _exit(126);
+}
+
+static void become_program(const struct program_setup *setup, const struct program *program,
+                           const char *const *args)
+{
+    const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
+    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int out = setup->out_fd > 0 ? setup->out_fd : open(program->out_path, flags, 0600);
+    const int err = open(program->err_path, flags, 0600);
+    if (chdir(setup->folder ? setup->folder : test_scratch()) < 0 || dup2(null, 0) < 0 ||
+        dup2(out, 1) < 0 || dup2(err, 2) < 0)
+        _exit(126);
+    for (const char *const *env = setup->env; env && *env; env++)
+        if (putenv((char *)*env) != 0)
+            _exit(126);
+    if (setup->file_limit > 0)
+        signal(SIGXFSZ, SIG_IGN); /* writes then fail with EFBIG */
+    limit(RLIMIT_FSIZE, setup->file_limit);
+    limit(RLIMIT_NOFILE, setup->open_limit);
+    for (int fd = 0; fd <= 2; fd++)
+        if (setup->close_fd == -1 || (fd > 0 && setup->close_fd == fd))
+            close(fd);
+    const char *argv[PROGRAM_ARGS_MAX + 2] = {THUMBPOOL_PROGRAM};
+    for (size_t i = 0; args[i]; i++)
+        argv[i + 1] = args[i];
+    execv(THUMBPOOL_PROGRAM, (char **)argv);
+    _exit(127);
+}
+
+struct program program_start(const struct program_setup *setup, const char *const *args)
+{
+    static int number;
+    struct program program = {.start_ms = clock_ms()};
+    /* Beside the scratch folder's contents, out of the way of what is tested. */
+    make_folder(scratch(".said"));
+    program.out_path = scratch(".said/out%d", number);
+    program.err_path = scratch(".said/err%d", number++);
+    fflush(NULL);
+    program.pid = fork();
+    assert_true(program.pid >= 0);
+    if (program.pid == 0)
+        become_program(setup, &program, args);
+    return program;
+}
+
+struct program_result program_wait(struct program *program)
+{
+    struct program_result result = {.exit_code = -1};
+    int status = 0;
+    while (waitpid(program->pid, &status, 0) < 0)
+        assert_int_equal(errno, EINTR);
+    result.took_ms = clock_ms() - program->start_ms;
+    if (WIFEXITED(status))
+        result.exit_code = WEXITSTATUS(status);
+    else
+        result.signal = WTERMSIG(status);
+    result.out = "";
+    if (file_exists(program->out_path))
+        result.out = read_file(program->out_path, &result.out_bytes);
+    result.err = read_file(program->err_path, &result.err_bytes);
+    return result;
+}
+
+static struct program_result run_list(const struct program_setup *setup, const char *first,
+                                      va_list list)
+{
+    const char *args[PROGRAM_ARGS_MAX + 1] = {NULL};
+    size_t count = 0;
+    for (const char *arg = first; arg; arg = va_arg(list, const char *)) {
+        assert_true(count < PROGRAM_ARGS_MAX);
+        args[count++] = arg;
+    }
+    struct program program = program_start(setup, args);
+    return program_wait(&program);
+}
+
+struct program_result program_run(const char *first, ...)
+{
+    const struct program_setup setup = {.folder = NULL};
+    va_list list;
+    va_start(list, first);
+    struct program_result result = run_list(&setup, first, list);
+    va_end(list);
+    return result;
+}
+
+struct program_result program_run_with(const struct program_setup *setup, const char *first, ...)
+{
+    va_list list;
+    va_start(list, first);
+    struct program_result result = run_list(setup, first, list);
+    va_end(list);
+    return result;
+}
+
+static bool string_is(const struct json_value *object, const char *path, const char *string)
+{
+    const struct json_value *value = json_get(object, path);
+    return value && value->type == JSON_STRING && strcmp(value->string, string) == 0;
+}
+
+static void count_status(const struct json_value *event, double *made, double *skipped,
+                         double *failed)
+{
+    assert_true(json_get(event, "path") || json_get(event, "path_b64"));
+    if (string_is(event, "status", "made")) {
+        (*made)++;
+        assert_true(json_count(json_get(event, "outputs")) >= 1);
+        assert_int_equal(json_get(event, "ms/decode")->type, JSON_NUMBER);
+    } else if (string_is(event, "status", "skipped")) {
+        (*skipped)++;
+        assert_non_null(json_get(event, "why"));
+    } else if (string_is(event, "status", "failed")) {
+        (*failed)++;
+        assert_non_null(json_get(event, "error"));
+        assert_non_null(json_get(event, "message"));
+    } else {
+        assert_true(string_is(event, "status", "planned"));
+    }
+}
+
+struct json_value **program_events(const struct program_result *result, size_t *ret_count)
+{
+    size_t count = 0;
+    double made = 0, skipped = 0, failed = 0;
+    struct json_value **events = keep(calloc(result->out_bytes + 1, sizeof(*events)));
+    for (const char *line = result->out; *line;) {
+        const size_t length = strcspn(line, "\n");
+        assert_int_equal(line[length], '\n'); /* every line is whole */
+        events[count] = json_read(line, length);
+        if (!events[count])
+            fail_msg("no JSON: %.*s", (int)length, line);
+        assert_int_equal(json_get(events[count], "event")->type, JSON_STRING);
+        if (string_is(events[count], "event", "file"))
+            count_status(events[count], &made, &skipped, &failed);
+        count++;
+        line += length + 1;
+    }
+    assert_true(count >= 2);
+    const struct json_value *summary = events[count - 1];
+    assert_true(string_is(events[0], "event", "start"));
+    assert_int_equal(json_get(events[0], "inputs")->type, JSON_NULL);
+    assert_true(string_is(summary, "event", "summary"));
+    assert_true(json_get(summary, "made")->number == made);
+    assert_true(json_get(summary, "up_to_date")->number == 0);
+    assert_true(json_get(summary, "skipped")->number == skipped);
+    assert_true(json_get(summary, "failed")->number == failed);
+    assert_int_equal(json_get(summary, "seconds")->type, JSON_NUMBER);
+    *ret_count = count;
+    return events;
+}
+
+struct json_value *program_file(const struct program_result *result, const char *path_end)
+{
+    struct json_value *found = NULL;
+    size_t count;
+    struct json_value **events = program_events(result, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct json_value *path = json_get(events[i], "path");
+        if (!path || path->type != JSON_STRING)
+            continue;
+        const size_t length = strlen(path->string), end_length = strlen(path_end);
+        if (length < end_length || strcmp(path->string + length - end_length, path_end) != 0)
+            continue;
+        if (found)
+            fail_msg("two events about %s", path_end);
+        found = events[i];
+    }
+    if (!found)
+        fail_msg("no event about %s in: %s", path_end, result->out);
+    return found;
+}
+
+void expect_exit(const struct program_result *result, int exit_code)
+{
+    if (result->exit_code != exit_code)
+        fail_msg("exit %d (signal %d) instead of %d\nout: %s\nerr: %s", result->exit_code,
+                 result->signal, exit_code, result->out, result->err);
+}

@@ -1,0 +1,60 @@
+/* program.h: runs the built program and catches what it says. */
+#ifndef TESTS_APP_PROGRAM_H
+#define TESTS_APP_PROGRAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "json_check.h"
+
+/** How a run ended, and what it wrote. Valid until the test ends. */
+struct program_result {
+    int exit_code; /* -1: killed by `signal` */
+    int signal;
+    const char *out;
+    size_t out_bytes;
+    const char *err;
+    size_t err_bytes;
+    int64_t took_ms;
+};
+
+/** A run under way. */
+struct program {
+    pid_t pid;
+    char *out_path, *err_path;
+    int64_t start_ms;
+};
+
+#define PROGRAM_ARGS_MAX 64
+
+/** How to start it; all zero is the ordinary way. */
+struct program_setup {
+    const char *folder;     /* to start in; NULL: the test's scratch folder */
+    const char *const *env; /* "NAME=value" to set, ends with NULL; NULL: none */
+    int close_fd;           /* 1, 2: a standard descriptor to close; -1: all three */
+    int out_fd;             /* standard output if > 0; the caller's still */
+    uint64_t file_limit;    /* RLIMIT_FSIZE in bytes, 0: none */
+    uint64_t open_limit;    /* RLIMIT_NOFILE, hard and soft; 0: as it is */
+};
+
+struct program program_start(const struct program_setup *setup, const char *const *args);
+struct program_result program_wait(struct program *program);
+
+/** Start, with arguments up to NULL, and wait. */
+struct program_result program_run(const char *first, ...) __attribute__((sentinel));
+struct program_result program_run_with(const struct program_setup *setup, const char *first, ...)
+    __attribute__((sentinel));
+
+/** The lines of --json output, checked: each is an object with "event", the first is "start", the
+ *  last "summary", and the counts of the summary are those of the lines. An array of *ret_count. */
+struct json_value **program_events(const struct program_result *result, size_t *ret_count);
+
+/** The one event about a file whose path ends with that; fails the test if it is not one. */
+struct json_value *program_file(const struct program_result *result, const char *path_end);
+
+/** Fails the test, showing all that the program said, unless it ended with that code. */
+void expect_exit(const struct program_result *result, int exit_code);
+
+#endif

@@ -1,0 +1,258 @@
+#include "app/commit_priv.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "files.h"
+#include "isolate.h"
+
+/* Commits below "out" for the PATHs "in" and "named.png". */
+struct fixture {
+    struct inputs *inputs;
+    struct inode_set read_folders, roots;
+    struct commit *commit;
+    struct text message;
+};
+
+static void fixture_init(struct fixture *fixture)
+{
+    static const char *paths[] = {"in", "named.png"};
+    struct options options = {.output = "out", .paths = paths, .path_count = 2};
+    *fixture = (struct fixture){0};
+    make_folder(scratch("in"));
+    write_text(scratch("in/source"), "the source");
+    write_text(scratch("named.png"), "another source");
+    assert_int_equal(chdir(test_scratch()), 0);
+    assert_int_equal(inputs_create(&options, &fixture->inputs, &fixture->message), 0);
+    struct inode_set files = INODE_SET_INIT;
+    assert_int_equal(inputs_register(fixture->inputs, &fixture->read_folders, &files), 0);
+    inode_set_done(&files);
+    assert_int_equal(
+        commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, &fixture->commit),
+        0);
+}
+
+static void fixture_done(struct fixture *fixture)
+{
+    commit_free(fixture->commit);
+    inputs_free(fixture->inputs);
+    inode_set_done(&fixture->read_folders);
+    inode_set_done(&fixture->roots);
+    text_done(&fixture->message);
+}
+
+/* source: whose thumbnail it is. */
+static int commit_it(struct fixture *fixture, const char *folder, const char *name,
+                     const char *data, const char *source)
+{
+    struct stat st;
+    assert_int_equal(stat(source, &st), 0);
+    const struct commit_request request = {.folder = folder,
+                                           .name = name,
+                                           .source_device = st.st_dev,
+                                           .source_inode = st.st_ino,
+                                           .source_mode = st.st_mode,
+                                           .data = data,
+                                           .size_bytes = strlen(data)};
+    text_cut(&fixture->message, 0);
+    return commit_file(fixture->commit, &request, &fixture->message);
+}
+
+static int put(struct fixture *fixture, const char *folder, const char *name, const char *data)
+{
+    return commit_it(fixture, folder, name, data, "in/source");
+}
+
+static void a_thumbnail_gets_its_name_and_nothing_else_is_left(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "a/b", "x.jpg", "bytes"), 0);
+    assert_string_equal(read_file("out/a/b/x.jpg", NULL), "bytes");
+    assert_int_equal(count_entries("out/a/b"), 1);
+    assert_int_equal(put(&fixture, "", "y.jpg", ""), 0);
+    assert_int_equal(count_entries("out"), 2);
+    fixture_done(&fixture);
+    /* The next run replaces it. */
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "a/b", "x.jpg", "new"), 0);
+    assert_string_equal(read_file("out/a/b/x.jpg", NULL), "new");
+    assert_int_equal(count_entries("out/a/b"), 1);
+    fixture_done(&fixture);
+    assert_null(commit_free(NULL));
+}
+
+static void modes_are_never_wider_than_the_sources(void **state)
+{
+    (void)state;
+    static const mode_t sources[] = {0777, 0644, 0640, 0600, 0400, 0444, 0};
+    static const mode_t masks[] = {0, 0022, 0077, 0027};
+    for (size_t m = 0; m < sizeof(masks) / sizeof(masks[0]); m++) {
+        struct fixture fixture;
+        umask(masks[m]);
+        fixture_init(&fixture);
+        for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+            struct stat st;
+            assert_int_equal(chmod("in/source", sources[i]), 0);
+            char name[] = "0.jpg";
+            name[0] = (char)('0' + i);
+            assert_int_equal(put(&fixture, "m", name, "x"), 0);
+            assert_int_equal(stat(scratch("out/m/%s", name), &st), 0);
+            assert_int_equal(st.st_mode & 07777, sources[i] & 0666 & ~masks[m]);
+        }
+        assert_int_equal(chmod("in/source", 0644), 0);
+        fixture_done(&fixture);
+        assert_int_equal(umask(0), masks[m]);
+        for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
+            assert_int_equal(unlink(scratch("out/m/%zu.jpg", i)), 0);
+    }
+}
+
+static void one_name_is_given_once_in_a_run(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "", "x.jpg", "first"), 0);
+    assert_int_equal(put(&fixture, "", "x.jpg", "second"), -EEXIST);
+    assert_non_null(strstr(text_string(&fixture.message), "out/x.jpg"));
+    assert_string_equal(read_file("out/x.jpg", NULL), "first");
+    /* By whatever way it is reached: here a hard link stands for a name that differs in case. */
+    assert_int_equal(link("out/x.jpg", "out/X.JPG"), 0);
+    assert_int_equal(put(&fixture, "", "X.JPG", "second"), -EEXIST);
+    assert_string_equal(read_file("out/x.jpg", NULL), "first");
+    fixture_done(&fixture);
+}
+
+static void sources_are_never_replaced(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct stat st;
+    fixture_init(&fixture);
+    make_folder(scratch("out/read/sub"));
+    assert_int_equal(link("in/source", "out/own"), 0);
+    assert_int_equal(link("named.png", "out/named"), 0);
+    write_text("out/read/file", "a source");
+    write_text("out/read/sub/file", "a source that is walked later");
+    write_text("out/late", "a source by then");
+    const uint64_t before = tree_hash("out", NULL);
+    assert_int_equal(stat("out/read", &st), 0);
+    assert_int_equal(inode_set_add(&fixture.read_folders, st.st_dev, st.st_ino), 1);
+
+    assert_int_equal(put(&fixture, "", "own", "x"), -EEXIST);
+    assert_non_null(strstr(text_string(&fixture.message), "own source"));
+    assert_int_equal(put(&fixture, "", "named", "x"), -EEXIST);
+    assert_int_equal(put(&fixture, "read", "file", "x"), -EEXIST);
+    assert_int_equal(put(&fixture, "read/sub", "file", "x"), -EEXIST);
+    /* A folder that turns out to be read after it was opened for writing. */
+    assert_int_equal(stat("out", &st), 0);
+    assert_int_equal(inode_set_add(&fixture.read_folders, st.st_dev, st.st_ino), 1);
+    assert_int_equal(put(&fixture, "", "late", "x"), -EEXIST);
+    assert_int_equal(tree_hash("out", NULL), before);
+    /* A new name in a folder that is read takes nothing from anybody. */
+    assert_int_equal(put(&fixture, "read", "new", "x"), 0);
+    fixture_done(&fixture);
+}
+
+static void only_files_are_replaced(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    make_folder(scratch("out/folder"));
+    assert_int_equal(mkfifo("out/fifo", 0600), 0);
+    assert_int_equal(symlink("../precious", "out/link"), 0);
+    write_text("precious", "untouched");
+    assert_int_equal(put(&fixture, "", "folder", "x"), -EEXIST);
+    assert_int_equal(put(&fixture, "", "fifo", "x"), -EEXIST);
+    /* A link gives way itself; what it leads to stays. */
+    assert_int_equal(put(&fixture, "", "link", "thumbnail"), 0);
+    assert_string_equal(read_file("precious", NULL), "untouched");
+    assert_string_equal(read_file("out/link", NULL), "thumbnail");
+    assert_int_equal(count_entries("out"), 3);
+    fixture_done(&fixture);
+}
+
+static void names_too_long_fail_alone(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    char name[300];
+    memset(name, 'x', 259);
+    name[259] = '\0';
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "", name, "x"), -ENAMETOOLONG);
+    assert_int_equal(put(&fixture, "", name + 4, "x"), 0); /* 255 bytes: just fits */
+    fixture_done(&fixture);
+}
+
+static void a_folder_removed_meanwhile_is_made_again(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "a", "x.jpg", "x"), 0);
+    assert_int_equal(unlink("out/a/x.jpg"), 0);
+    assert_int_equal(rmdir("out/a"), 0);
+    assert_int_equal(put(&fixture, "a", "y.jpg", "y"), 0);
+    assert_string_equal(read_file("out/a/y.jpg", NULL), "y");
+    fixture_done(&fixture);
+}
+
+static void a_write_that_fails_leaves_no_trace(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    const struct rlimit little = {.rlim_cur = 1000, .rlim_max = RLIM_INFINITY};
+    char *data = keep(calloc(1, 5001));
+    memset(data, 'x', 5000);
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "", "old.jpg", "old"), 0);
+    fixture_done(&fixture);
+    fixture_init(&fixture);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+    assert_int_equal(put(&fixture, "", "old.jpg", data), -EFBIG);
+    assert_non_null(strstr(text_string(&fixture.message), "File too large"));
+    assert_int_equal(put(&fixture, "", "new.jpg", data), -EFBIG);
+    assert_string_equal(read_file("out/old.jpg", NULL), "old");
+    assert_int_equal(count_entries("out"), 1);
+    fixture_done(&fixture);
+}
+
+static void a_folder_without_permission_ends_it(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    if (geteuid() == 0)
+        skip();
+    make_folder(scratch("out/locked"));
+    assert_int_equal(chmod(scratch("out/locked"), 0500), 0);
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "locked", "x.jpg", "x"), -EACCES);
+    assert_int_equal(put(&fixture, "locked/below", "x.jpg", "x"), -EACCES);
+    fixture_done(&fixture);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case tests[] = {
+        TEST(a_thumbnail_gets_its_name_and_nothing_else_is_left),
+        TEST(modes_are_never_wider_than_the_sources),
+        TEST(one_name_is_given_once_in_a_run),
+        TEST(sources_are_never_replaced),
+        TEST(only_files_are_replaced),
+        TEST(names_too_long_fail_alone),
+        TEST(a_folder_removed_meanwhile_is_made_again),
+        TEST(a_write_that_fails_leaves_no_trace),
+        TEST(a_folder_without_permission_ends_it),
+    };
+    return test_run("app commit", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
+}

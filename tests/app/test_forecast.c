@@ -1,0 +1,43 @@
+#include "app/forecast_priv.h"
+
+#include <unistd.h>
+
+#include "files.h"
+#include "isolate.h"
+
+static void counts_what_looks_like_pictures(void **state)
+{
+    (void)state;
+    const char *copy[] = {"in", "in/notes"};
+    struct options asked = {.paths = copy, .path_count = 2};
+    const struct walk_options options = {.hidden = false};
+    struct inputs *inputs = NULL;
+    struct forecast *forecast = NULL;
+    struct text message = TEXT_INIT;
+    make_folder(scratch("in/sub/.hidden"));
+    for (int i = 0; i < 500; i++)
+        write_text(scratch("in/sub/%d.jpg", i), "");
+    write_text(scratch("in/notes"), "");
+    write_text(scratch("in/sub/.hidden/a.jpg"), "");
+    write_text(scratch("in/b.PNG"), "");
+    assert_int_equal(chdir(test_scratch()), 0);
+    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    assert_int_equal(forecast_create(&options, inputs, &forecast), 0);
+    assert_int_equal(forecast_total(forecast), 0);
+    for (int i = 0; i < 1000 && forecast_total(forecast) == 0; i++)
+        forecast_step(forecast);
+    assert_int_equal(forecast_total(forecast), 502); /* the last one is named */
+    forecast_step(forecast);
+    assert_int_equal(forecast_total(forecast), 502);
+    forecast_free(forecast);
+    inputs_free(inputs);
+    forecast_step(NULL);
+    assert_int_equal(forecast_total(NULL), 0);
+    assert_null(forecast_free(NULL));
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case tests[] = {TEST(counts_what_looks_like_pictures)};
+    return test_run("app forecast", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
+}

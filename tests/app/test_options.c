@@ -1,0 +1,209 @@
+#include "app/options_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "isolate.h"
+
+/* Words are separated by single spaces. */
+static int parse(const char *line, struct options *ret_options, struct text *message)
+{
+    static char words[1024];
+    static char *argv[64];
+    int argc = 0;
+    snprintf(words, sizeof(words), "thumbpool %s", line);
+    char *save = NULL;
+    for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save))
+        argv[argc++] = word;
+    argv[argc] = NULL;
+    return options_parse(argc, argv, ret_options, message);
+}
+
+static struct options parse_good(const char *line)
+{
+    struct options options;
+    struct text message = TEXT_INIT;
+    if (parse(line, &options, &message) != 0)
+        fail_msg("%s: %s", line, text_string(&message));
+    assert_int_equal(message.length, 0);
+    return options;
+}
+
+static void defaults_are_as_documented(void **state)
+{
+    (void)state;
+    struct options options = parse_good("photos");
+    assert_int_equal(options.action, OPTIONS_RUN);
+    assert_null(options.output);
+    assert_int_equal(options.box_width_px, 256);
+    assert_int_equal(options.box_height_px, 256);
+    assert_int_equal(options.format, IMG_FORMAT_UNKNOWN);
+    assert_int_equal(options.quality, 80);
+    assert_int_equal(options.jobs, 0);
+    assert_int_equal(options.backend, POOL_BACKEND_PROCESS);
+    assert_int_equal(options.timeout_ms, 30000);
+    assert_int_equal(options.max_depth, 0);
+    assert_false(options.hidden || options.follow || options.dry_run || options.json ||
+                 options.quiet || options.verbose);
+    assert_int_equal(options.path_count, 1);
+    assert_string_equal(options.paths[0], "photos");
+    options_done(&options);
+}
+
+static void every_option_is_read(void **state)
+{
+    (void)state;
+    struct options options = parse_good(
+        "a --output=out -s 320x200 --format png --quality=95 -j7 --backend thread --max-depth 3 b "
+        "-HLnv --overwrite always --timeout 1.25 --json --progress never --color always --quiet");
+    assert_string_equal(options.output, "out");
+    assert_int_equal(options.box_width_px, 320);
+    assert_int_equal(options.box_height_px, 200);
+    assert_int_equal(options.format, IMG_FORMAT_PNG);
+    assert_int_equal(options.quality, 95);
+    assert_int_equal(options.jobs, 7);
+    assert_int_equal(options.backend, POOL_BACKEND_THREAD);
+    assert_int_equal(options.max_depth, 3);
+    assert_true(options.hidden && options.follow && options.dry_run && options.verbose &&
+                options.json && options.quiet);
+    assert_int_equal(options.timeout_ms, 1250);
+    assert_int_equal(options.progress, WHEN_NEVER);
+    assert_int_equal(options.color, WHEN_ALWAYS);
+    assert_int_equal(options.path_count, 2);
+    assert_string_equal(options.paths[1], "b");
+    options_done(&options);
+}
+
+static void gnu_habits_are_kept(void **state)
+{
+    (void)state;
+    struct options options = parse_good("-vs64 -o- --outp=x --qual 5 -- -v --json -");
+    assert_true(options.verbose);
+    assert_false(options.json);
+    assert_int_equal(options.box_height_px, 64);
+    assert_string_equal(options.output, "x");
+    assert_int_equal(options.quality, 5);
+    assert_int_equal(options.path_count, 3);
+    assert_string_equal(options.paths[0], "-v");
+    assert_string_equal(options.paths[2], "-");
+    options_done(&options);
+    /* No commands yet: these are paths. */
+    options = parse_good("bench one cache");
+    assert_int_equal(options.path_count, 3);
+    options_done(&options);
+    options = parse_good("--timeout 0 x");
+    assert_int_equal(options.timeout_ms, 0);
+    options_done(&options);
+    options = parse_good("--help --nonsense");
+    assert_int_equal(options.action, OPTIONS_HELP);
+    options_done(&options);
+    options = parse_good("--version");
+    assert_int_equal(options.action, OPTIONS_VERSION);
+    options_done(&options);
+}
+
+static void mistakes_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line, *has, *has_too;
+    } rows[] = {
+        {"", "no PATH", ""},
+        {"--sise 3 x", "'--sise'", "'--size'"},
+        {"--hiden x", "'--hiden'", "'--hidden'"},
+        {"--recursive x", "'--recursive'", "nearest"},
+        {"--fit cover x", "'--fit'", "nearest"},
+        {"--webp=1 x", "'--webp'", "nearest"},
+        {"-S 3 x", "'-S'", "'-s, --size'"},
+        {"-Z x", "'-Z'", "nearest"},
+        {"-vX x", "'-X'", "nearest"},
+        {"-\x1b x", "'-\\x1b'", "nearest"},
+        {"--\xff\n x", "\\xff\\x0a", "nearest"},
+        {"--=x y", "'--'", "nearest"},
+        {"--ver x", "--ver", "--version"},
+        {"--pro=sometimes x", "--progress", "auto, always, never"},
+        {"-s x", "--size", "'x'"},
+        {"-s 0 x", "--size", "'0'"},
+        {"-s 65536 x", "--size", "65535"},
+        {"-s 10x x", "--size", "'10x'"},
+        {"-s 10x0 x", "--size", "'10x0'"},
+        {"-s 10x10x10 x", "--size", "10x10x10"},
+        {"-s +10 x", "--size", "'+10'"},
+        {"-s 99999999999999999999 x", "--size", "9999"},
+        {"-s 10 -s 20 x", "--size", "twice"},
+        {"-q 0 x", "--quality", "1 to 100"},
+        {"-q 101 x", "--quality", "1 to 100"},
+        {"-q 8O x", "--quality", "'8O'"},
+        {"-j 0 x", "--jobs", "'0'"},
+        {"-j -1 x", "--jobs", "'-1'"},
+        {"-j 4294967297 x", "--jobs", "4294967297"},
+        {"--max-depth 0 x", "--max-depth", "'0'"},
+        {"-f jpg x", "--format", "'jpeg'"},
+        {"-f webp x", "--format", "auto, jpeg, png"},
+        {"--backend threads x", "--backend", "'thread'"},
+        {"--overwrite never x", "--overwrite", "'always'"},
+        {"--timeout -1 x", "--timeout", "'-1'"},
+        {"--timeout 1e3 x", "--timeout", "'1e3'"},
+        {"--timeout 0.1234 x", "--timeout", "0.1234"},
+        {"--timeout 99999999 x", "--timeout", "86400"},
+        {"--timeout . x", "--timeout", "'.'"},
+        {"x --size", "--size", "needs an argument"},
+        {"x -o", "--output", "needs an argument"},
+        {"--json=yes x", "--json", "takes no argument"},
+        {"--output= x", "--output", "empty"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct options options;
+        struct text message = TEXT_INIT;
+        if (parse(rows[i].line, &options, &message) != -EINVAL)
+            fail_msg("taken: %s", rows[i].line);
+        if (!strstr(text_string(&message), rows[i].has) ||
+            !strstr(text_string(&message), rows[i].has_too) || strchr(message.data, '\n') ||
+            strchr(message.data, '\x1b'))
+            fail_msg("%s: %s", rows[i].line, text_string(&message));
+        text_done(&message);
+    }
+}
+
+static void an_empty_path_is_refused(void **state)
+{
+    (void)state;
+    char program[] = "thumbpool", empty[] = "";
+    char *argv[] = {program, empty, NULL};
+    struct options options;
+    struct text message = TEXT_INIT;
+    assert_int_equal(options_parse(2, argv, &options, &message), -EINVAL);
+    text_done(&message);
+}
+
+static void help_names_every_option_in_narrow_lines(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "-o, --output", "-s, --size",    "-f, --format", "-q, --quality", "-j, --jobs",
+        "--backend",    "--max-depth",   "-H, --hidden", "-L, --follow",  "-n, --dry-run",
+        "--overwrite",  "--timeout",     "--json",       "--progress",    "--color",
+        "--quiet",      "-v, --verbose", "-h, --help",   "--version",
+    };
+    struct text help = TEXT_INIT;
+    options_help(&help);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strstr(text_string(&help), names[i]))
+            fail_msg("not in the help: %s", names[i]);
+    for (const char *line = help.data; *line; line += strcspn(line, "\n") + 1)
+        if (strcspn(line, "\n") > 96)
+            fail_msg("too wide: %.*s", (int)strcspn(line, "\n"), line);
+    text_done(&help);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct test_case tests[] = {
+        TEST(defaults_are_as_documented), TEST(every_option_is_read),
+        TEST(gnu_habits_are_kept),        TEST(mistakes_are_named),
+        TEST(an_empty_path_is_refused),   TEST(help_names_every_option_in_narrow_lines),
+    };
+    return test_run("app options", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
+}
