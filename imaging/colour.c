@@ -201,32 +201,41 @@ static struct img_transform *slot_oldest(struct img_colour *colour)
     return oldest;
 }
 
-const struct img_transform *img_colour_find(struct img_colour *colour, enum img_layout layout,
-                                            const uint8_t *icc, size_t icc_bytes)
+static struct img_transform *slot_find(struct img_colour *colour, enum img_layout layout,
+                                       const uint8_t *icc, size_t icc_bytes)
 {
-    if (!icc || icc_bytes < PROFILE_BYTES_MIN || icc_bytes > PROFILE_BYTES_MAX)
-        return NULL;
-    colour->clock++;
     for (size_t i = 0; i < CACHE_SLOTS; i++) {
         struct img_transform *slot = &colour->slots[i];
         if (slot->icc && slot->layout == layout && slot->icc_bytes == icc_bytes &&
-            memcmp(slot->icc, icc, icc_bytes) == 0) {
-            slot->used_at = colour->clock;
-            return slot->handle ? slot : NULL;
-        }
+            memcmp(slot->icc, icc, icc_bytes) == 0)
+            return slot;
     }
+    return NULL;
+}
 
-    struct img_transform *slot = slot_oldest(colour);
-    slot_clear(slot);
-    slot->icc = malloc(icc_bytes);
-    if (!slot->icc)
-        return NULL;
-    memcpy(slot->icc, icc, icc_bytes);
-    slot->icc_bytes = icc_bytes;
-    slot->layout = layout;
-    slot->used_at = colour->clock;
-    slot->handle = transform_create(colour, layout, icc, icc_bytes);
-    return slot->handle ? slot : NULL;
+int img_colour_find(struct img_colour *colour, enum img_layout layout, const uint8_t *icc,
+                    size_t icc_bytes, const struct img_transform **ret_transform)
+{
+    if (!icc || icc_bytes < PROFILE_BYTES_MIN || icc_bytes > PROFILE_BYTES_MAX) {
+        *ret_transform = NULL;
+        return 0;
+    }
+    struct img_transform *slot = slot_find(colour, layout, icc, icc_bytes);
+    if (!slot) {
+        uint8_t *copy = malloc(icc_bytes);
+        if (!copy)
+            return -ENOMEM;
+        memcpy(copy, icc, icc_bytes);
+        slot = slot_oldest(colour);
+        slot_clear(slot);
+        slot->icc = copy;
+        slot->icc_bytes = icc_bytes;
+        slot->layout = layout;
+        slot->handle = transform_create(colour, layout, icc, icc_bytes);
+    }
+    slot->used_at = ++colour->clock;
+    *ret_transform = slot->handle ? slot : NULL;
+    return 0;
 }
 
 /* ---- Use ---- */

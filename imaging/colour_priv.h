@@ -18,10 +18,11 @@ struct img_colour *img_colour_free(struct img_colour *colour);
 
 /** The transform from an embedded profile to sRGB for pictures of this layout, from the cache or
  *  new. icc: borrowed for the call; NULL where there is none.
- *  Returns NULL where nothing is to be done: no profile, an unusable one, one for other kinds of
- *  pixels, or one that is sRGB already. Borrowed until the next call. */
-const struct img_transform *img_colour_find(struct img_colour *colour, enum img_layout layout,
-                                            const uint8_t *icc, size_t icc_bytes);
+ *  ret_transform: NULL where nothing is to be done: no profile, an unusable one, one for other
+ *  kinds of pixels, or one that is sRGB already; else borrowed until the next call.
+ *  Returns 0 or -ENOMEM. */
+int img_colour_find(struct img_colour *colour, enum img_layout layout, const uint8_t *icc,
+                    size_t icc_bytes, const struct img_transform **ret_transform);
 
 /** Convert in place. Gray stays gray, CMYK becomes RGB, with or without a transform. */
 void img_colour_apply(const struct img_transform *transform, struct img_picture *picture);

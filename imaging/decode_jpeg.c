@@ -12,7 +12,6 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <jpeglib.h>
 
@@ -21,10 +20,13 @@
 #include "error_priv.h"
 #include "exif_priv.h"
 #include "fit_priv.h"
+#include "jpeg_segments_priv.h"
 
 /* What is left to the resampler after the scaled decoding: with less, the scaled transform's own
- * blur would show; with more, time is lost. */
-#define SHRINK_LEFT_MIN 1.9
+ * blur would show; with more, time is lost. Where chroma has half the luma's samples in one
+ * direction only, its samples at 1/8 are means of 16 pixels in that direction. */
+#define SHRINK_LEFT_MIN        1.9
+#define SHRINK_LEFT_MIN_UNEVEN 3.8
 
 /* A scan can cost a few bytes and a walk over the whole picture: pixels times scans are limited
  * to this many times the limit of the pixels. */
@@ -41,8 +43,8 @@ struct jpeg_job {
     int code; /* why the jump was made */
     uint32_t scans_max;
     int orientation;
-    JOCTET *icc; /* owned */
-    unsigned icc_bytes;
+    struct img_jpeg_segments segments;
+    uint8_t *icc; /* owned: the profile's parts put together */
 };
 
 /* ---- Errors and warnings ---- */
@@ -55,7 +57,6 @@ static bool warning_is_harmless(int message)
     case JWRN_EXTRANEOUS_DATA:
     case JWRN_JFIF_MAJOR:
     case JWRN_TOO_MUCH_DATA:
-    case JWRN_BOGUS_ICC:
         return true;
     default:
         return false;
@@ -155,14 +156,10 @@ static int header_read(struct jpeg_job *job)
     job->progress.progress_monitor = watch;
     cinfo->progress = &job->progress;
     jpeg_mem_src(cinfo, job->decode->data, (unsigned long)job->decode->size_bytes);
-    jpeg_save_markers(cinfo, JPEG_APP0 + 1, 0xffff);
-    jpeg_save_markers(cinfo, JPEG_APP0 + 2, 0xffff);
     jpeg_read_header(cinfo, TRUE);
     if (cinfo->num_components != 1 && cinfo->num_components != 3 && cinfo->num_components != 4)
         return img_fail(job->decode->error, -ENOTSUP, "a JPEG of %d components",
                         cinfo->num_components);
-    if (!jpeg_read_icc_profile(cinfo, &job->icc, &job->icc_bytes))
-        job->icc = NULL;
     return 0;
 }
 
@@ -191,20 +188,37 @@ static int rows_push(struct jpeg_job *job)
 
 /* ---- Between the steps ---- */
 
-static int exif_orientation(const struct jpeg_job *job)
+static int segments_read(struct jpeg_job *job)
 {
-    static const char prefix[6] = "Exif\0"; /* and one more zero */
-    for (jpeg_saved_marker_ptr marker = job->cinfo.marker_list; marker; marker = marker->next)
-        if (marker->marker == JPEG_APP0 + 1 && marker->data_length > sizeof(prefix) &&
-            memcmp(marker->data, prefix, sizeof(prefix)) == 0)
-            return img_exif_orientation(marker->data + sizeof(prefix),
-                                        marker->data_length - sizeof(prefix));
-    return 1;
+    struct img_jpeg_segments *segments = &job->segments;
+    img_jpeg_segments_find(job->decode->data, job->decode->size_bytes, segments);
+    job->orientation = 1;
+    if (segments->exif.data)
+        job->orientation = img_exif_orientation(segments->exif.data, segments->exif.size_bytes);
+    if (segments->icc_count == 0)
+        return 0;
+    job->icc = malloc(segments->icc_bytes);
+    if (!job->icc)
+        return img_fail(job->decode->error, -ENOMEM, "out of memory");
+    img_jpeg_icc_join(segments, job->icc);
+    return 0;
 }
 
-static unsigned scale_choose(double shrink)
+static bool chroma_is_uneven(const struct jpeg_decompress_struct *cinfo)
 {
-    unsigned denominator = 8;
+    const jpeg_component_info *components = cinfo->comp_info;
+    for (int i = 1; i < cinfo->num_components; i++)
+        if (components[i].h_samp_factor * components[0].v_samp_factor !=
+            components[i].v_samp_factor * components[0].h_samp_factor)
+            return true;
+    return false;
+}
+
+static unsigned scale_choose(const struct jpeg_decompress_struct *cinfo, double shrink)
+{
+    if (shrink / 8 >= (chroma_is_uneven(cinfo) ? SHRINK_LEFT_MIN_UNEVEN : SHRINK_LEFT_MIN))
+        return 8;
+    unsigned denominator = 4;
     while (denominator > 1 && shrink / denominator < SHRINK_LEFT_MIN)
         denominator /= 2;
     return denominator;
@@ -229,11 +243,13 @@ static int decode_prepare(struct jpeg_job *job)
     int r = img_fit_check(size, decode->options, decode->error);
     if (r < 0)
         return r;
+    r = segments_read(job);
+    if (r < 0)
+        return r;
     job->scans_max = scans_allowed(job, size);
-    job->orientation = exif_orientation(job);
 
     const unsigned denominator =
-        scale_choose(img_fit_shrink(size, job->orientation, decode->options));
+        scale_choose(cinfo, img_fit_shrink(size, job->orientation, decode->options));
     struct img_raster raster = {
         .source_width_px = size.width_px,
         .source_height_px = size.height_px,
@@ -245,7 +261,7 @@ static int decode_prepare(struct jpeg_job *job)
         .depth_bits = 8,
         .orientation = job->orientation,
         .icc = job->icc,
-        .icc_bytes = job->icc_bytes,
+        .icc_bytes = job->segments.icc_bytes,
     };
     cinfo->scale_num = 1;
     cinfo->scale_denom = denominator;

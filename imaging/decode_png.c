@@ -60,9 +60,12 @@ static void heed_error(png_structp png, png_const_charp message)
     png_longjmp(png, 1);
 }
 
-static void ignore_warning(png_structp png, png_const_charp message)
+/* A side chunk with a wrong checksum is passed over, as a picture without it is still right; not
+ * so the one that makes pixels transparent. */
+static void heed_warning(png_structp png, png_const_charp message)
 {
-    (void)png, (void)message;
+    if (strncmp(message, "tRNS", 4) == 0 && strstr(message, "CRC"))
+        png_error(png, message);
 }
 
 static void read_bytes(png_structp png, png_bytep to, size_t count)
@@ -85,7 +88,7 @@ static int guarded(struct png_job *job, int (*step)(struct png_job *job))
 
 /* ---- Steps: each runs under guarded() ---- */
 
-/* Chunks that say nothing about the pixels are passed over unread, but their checksums count. */
+/* Chunks that say nothing about the pixels are passed over unread. */
 static void chunks_ignore(png_structp png)
 {
     static const uint8_t names[] = "tEXt\0zTXt\0iTXt\0sPLT\0hIST\0bKGD\0pHYs\0oFFs\0sCAL\0"
@@ -121,7 +124,7 @@ static int header_read(struct png_job *job)
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are checked below */
     png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
     png_set_chunk_cache_max(png, CHUNKS_KEPT_MAX);
-    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
+    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
     chunks_ignore(png);
     png_read_info(png, job->info);
 
@@ -256,7 +259,7 @@ int img_decode_png(const struct img_decode_job *decode)
         return img_fail(decode->error, -ENOTSUP, "a PNG in Apple's CgBI variant");
 
     struct png_job job = {.decode = decode};
-    job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, heed_error, ignore_warning);
+    job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, heed_error, heed_warning);
     if (job.png)
         job.info = png_create_info_struct(job.png);
     int r = job.info ? decode_all(&job) : img_fail(decode->error, -ENOMEM, "out of memory");

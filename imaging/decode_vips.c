@@ -31,6 +31,7 @@ static int classify(const char *text)
         const char *words;
         int code;
     } table[] = {
+        {"read error at", -EPIPE},
         {"out of memory", -ENOMEM},
         {"unable to allocate", -ENOMEM},
         {"truncated", -EPIPE},
@@ -59,12 +60,26 @@ static int classify(const char *text)
     return -EBADMSG;
 }
 
+/* libvips notes attempts that did not matter, one a line, before what did. */
+static const char *noise_skip(const char *text)
+{
+    static const char noise[] = "source: bad seek";
+    const char *at = text;
+    while (strncmp(at, noise, sizeof(noise) - 1) == 0) {
+        const char *end = strchr(at, '\n');
+        if (!end || !end[1])
+            return text;
+        at = end + 1;
+    }
+    return at;
+}
+
 /* The error buffer belongs to the process: with several threads in libvips at once, a message may
  * carry a line of another picture's. */
 static int fail_with_vips_error(const struct vips_job *job)
 {
     char *text = job->vips->vips_error_buffer_copy(); /* and clear it */
-    const char *message = text && *text ? text : "libvips gives no reason";
+    const char *message = text && *text ? noise_skip(text) : "libvips gives no reason";
     int r = img_fail(job->decode->error, classify(message), "%s", message);
     (job->vips->g_free)(text);
     return r;

@@ -11,8 +11,8 @@
 
 #include "error_priv.h"
 
-/* Between speed and size: the levels above cost twice the time for a few percent. */
-#define ZLIB_LEVEL 5
+/* Between speed and size: the levels above cost up to twice the time for a few percent. */
+#define ZLIB_LEVEL 3
 
 struct png_writer {
     const struct img_picture *picture;

@@ -120,11 +120,11 @@ static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
     };
     const size_t bytes = (size_t)size.width_px * size.height_px * IMG_CHANNELS_MAX;
     if (img_buffer_need(&context->pixels, bytes) < 0 ||
-        img_resample_begin(&context->resampler, &spec, context->pixels.data) < 0)
+        img_resample_begin(&context->resampler, &spec, context->pixels.data) < 0 ||
+        img_colour_find(context->colour, raster->layout, raster->icc, raster->icc_bytes,
+                        &work->transform) < 0)
         return img_fail(&work->error, -ENOMEM, "out of memory");
     work->picture.pixels = context->pixels.data;
-    work->transform =
-        img_colour_find(context->colour, raster->layout, raster->icc, raster->icc_bytes);
     work->begun = true;
     work->resample_ns += now_ns() - start_ns;
     return 0;
