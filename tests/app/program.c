@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,6 +16,8 @@
 #include "app/clock_priv.h"
 #include "files.h"
 #include "isolate.h"
+
+enum { NOBODY = 65534 };
 
 static void limit(int resource, uint64_t most)
 {
@@ -40,6 +43,9 @@ static void become_program(const struct program_setup *setup, const struct progr
         signal(SIGXFSZ, SIG_IGN); /* writes then fail with EFBIG */
     limit(RLIMIT_FSIZE, setup->file_limit);
     limit(RLIMIT_NOFILE, setup->open_limit);
+    if (setup->as_nobody && geteuid() == 0 &&
+        (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
+        _exit(126);
     for (int fd = 0; fd <= 2; fd++)
         if (setup->close_fd == -1 || (fd > 0 && setup->close_fd == fd))
             close(fd);
@@ -77,10 +83,11 @@ struct program_result program_wait(struct program *program)
         result.exit_code = WEXITSTATUS(status);
     else
         result.signal = WTERMSIG(status);
-    result.out = "";
+    result.out = result.err = ""; /* the files are missing when it was killed very early */
     if (file_exists(program->out_path))
         result.out = read_file(program->out_path, &result.out_bytes);
-    result.err = read_file(program->err_path, &result.err_bytes);
+    if (file_exists(program->err_path))
+        result.err = read_file(program->err_path, &result.err_bytes);
     return result;
 }
 

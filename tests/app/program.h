@@ -37,6 +37,7 @@ struct program_setup {
     int out_fd;             /* standard output if > 0; the caller's still */
     uint64_t file_limit;    /* RLIMIT_FSIZE in bytes, 0: none */
     uint64_t open_limit;    /* RLIMIT_NOFILE, hard and soft; 0: as it is */
+    bool as_nobody;         /* give up root's rights, if we have them */
 };
 
 struct program program_start(const struct program_setup *setup, const char *const *args);
