@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -619,6 +620,19 @@ static void the_cpu_count_is_at_least_one_and_the_default(void **state)
     pool_free(pool);
 }
 
+static void the_cpu_count_follows_the_affinity_mask(void **state)
+{
+    (void)state;
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+    CPU_ZERO(&one);
+    for (int cpu = 0; cpu < CPU_SETSIZE && CPU_COUNT(&one) == 0; cpu++)
+        if (CPU_ISSET(cpu, &before))
+            CPU_SET(cpu, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+    assert_int_equal(pool_cpu_count(), 1);
+}
+
 static const struct test_case tests[] = {
     TEST(a_submitted_task_returns_its_result),
     TEST(an_unknown_task_is_refused),
@@ -647,6 +661,7 @@ static const struct test_case tests[] = {
     TEST(many_threads_may_submit_while_another_closes),
     TEST_LONG(a_hundred_pools_leave_nothing_behind, 60000),
     TEST(the_cpu_count_is_at_least_one_and_the_default),
+    TEST(the_cpu_count_follows_the_affinity_mask),
 };
 
 int main(int argc, char **argv)
