@@ -2,7 +2,8 @@
  *
  * The loader is the one that our own probe names, never one that libvips picks, so content cannot
  * call for a loader that nobody meant to use. The picture is pulled a strip at a time on the
- * calling thread. */
+ * calling thread; some loaders decode ahead on a thread of libvips, which stays idle for a few
+ * seconds afterwards. A process that has come here must not fork and decode in the child. */
 #include "decode_priv.h"
 
 #include <errno.h>

@@ -1,0 +1,514 @@
+/* The formats that come through libvips. The inputs are made by libvips too; a format that this
+ * machine's libvips cannot write is passed over. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <vips/vips.h>
+
+#include "isolate.h"
+#include "thumbs.h"
+
+/* ---- Making files ----
+ *
+ * libvips keeps threads for a while after it has written a file, and a process that has used it
+ * must not fork and use it again. So each file is made by this program started anew, which gets
+ * the picture in memory and hands the file back in memory. */
+
+#define MAKE_ARGUMENT "--make-file"
+#define SUFFIX_BYTES  80
+
+struct vips_make {
+    VipsInterpretation read_as;    /* 0: by the channels */
+    VipsInterpretation convert_to; /* 0: as it is */
+    int orientation;               /* 0: none */
+    int page_height;               /* 0: one page */
+    struct bytes icc;              /* borrowed; size 0: none */
+};
+
+static VipsInterpretation interpretation_of(const struct sample *sample)
+{
+    if (sample->channels <= 2)
+        return sample->depth == 16 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W;
+    return sample->depth == 16 ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
+}
+
+static VipsImage *image_make(const struct sample *sample, const struct vips_make *make)
+{
+    const size_t count = (size_t)sample->width * sample->height * sample->channels;
+    uint8_t *bytes = calloc(count, 2);
+    for (size_t i = 0; i < count; i++)
+        if (sample->depth == 16)
+            memcpy(bytes + i * 2, &sample->samples[i], 2);
+        else
+            bytes[i] = (uint8_t)sample->samples[i];
+    VipsImage *image = vips_image_new_from_memory(
+        bytes, count * sample->depth / 8, (int)sample->width, (int)sample->height,
+        (int)sample->channels, sample->depth == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
+    VipsImage *copy = NULL, *converted = NULL;
+    vips_copy(image, &copy, "interpretation",
+              make->read_as ? make->read_as : interpretation_of(sample), NULL);
+    if (make->orientation)
+        vips_image_set_int(copy, VIPS_META_ORIENTATION, make->orientation);
+    if (make->page_height)
+        vips_image_set_int(copy, VIPS_META_PAGE_HEIGHT, make->page_height);
+    if (make->icc.size)
+        vips_image_set_blob_copy(copy, VIPS_META_ICC_NAME, make->icc.data, make->icc.size);
+    if (!make->convert_to)
+        return copy;
+    vips_colourspace(copy, &converted, make->convert_to, NULL);
+    return converted;
+}
+
+static void put(int file, const void *data, size_t size)
+{
+    assert_int_equal(write(file, data, size), size);
+}
+
+static void get(int file, void *data, size_t size)
+{
+    if (read(file, data, size) != (ssize_t)size)
+        exit(2);
+}
+
+static size_t sample_bytes(const struct sample *sample)
+{
+    return (size_t)sample->width * sample->height * sample->channels * sizeof(uint16_t);
+}
+
+/* The program started anew: what cannot be written leaves the output empty. */
+static int make_main(int in, int out)
+{
+    struct sample sample;
+    struct vips_make make;
+    void *data = NULL;
+    size_t size = 0;
+    char suffix[SUFFIX_BYTES];
+    get(in, suffix, sizeof(suffix));
+    get(in, &make, sizeof(make));
+    get(in, &sample, sizeof(sample));
+    make.icc.data = malloc(make.icc.size + 1);
+    sample.samples = malloc(sample_bytes(&sample));
+    get(in, make.icc.data, make.icc.size);
+    get(in, sample.samples, sample_bytes(&sample));
+    if (vips_init("test") != 0 ||
+        vips_image_write_to_buffer(image_make(&sample, &make), suffix, &data, &size, NULL) != 0)
+        return 0;
+    return write(out, data, size) == (ssize_t)size ? 0 : 1;
+}
+
+/* suffix: with options, such as ".webp[lossless]".
+ * Size 0: this machine's libvips cannot write it. */
+static struct bytes file_made(const struct sample *sample, const char *suffix,
+                              const struct vips_make *make)
+{
+    char text[SUFFIX_BYTES] = "";
+    const int in = memfd_create("picture", 0), out = memfd_create("file", 0);
+    char numbers[2][12];
+    snprintf(numbers[0], sizeof(numbers[0]), "%d", in);
+    snprintf(numbers[1], sizeof(numbers[1]), "%d", out);
+    snprintf(text, sizeof(text), "%s", suffix);
+    put(in, text, sizeof(text));
+    put(in, make, sizeof(*make));
+    put(in, sample, sizeof(*sample));
+    put(in, make->icc.data, make->icc.size);
+    put(in, sample->samples, sample_bytes(sample));
+    lseek(in, 0, SEEK_SET);
+    const pid_t child = fork();
+    if (child == 0) {
+        execl("/proc/self/exe", "test", MAKE_ARGUMENT, numbers[0], numbers[1], (char *)NULL);
+        _exit(127);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    struct bytes bytes = {NULL, (size_t)lseek(out, 0, SEEK_END)};
+    bytes.data = malloc(bytes.size + 1);
+    assert_non_null(bytes.data);
+    assert_int_equal(pread(out, bytes.data, bytes.size, 0), bytes.size);
+    close(in), close(out);
+    return bytes;
+}
+
+static struct bytes file_of(const struct sample *sample, const char *suffix)
+{
+    return file_made(sample, suffix, &(struct vips_make){.page_height = 0});
+}
+
+/* libvips also keeps the threads that a loader has used, for a while; a test must leave none. */
+static void vips_leave(void)
+{
+    vips_init("test"); /* in case that no picture has called for it */
+    vips_shutdown();
+}
+
+/* ---- Pixels ---- */
+
+static void every_format_gives_the_pixels_of_its_picture(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *suffix;
+        enum img_format format;
+        unsigned depth;
+        double psnr_min;
+    } rows[] = {
+        {".webp[lossless]", IMG_FORMAT_WEBP, 8, 90},
+        {".webp[Q=90]", IMG_FORMAT_WEBP, 8, 33},
+        {".tif", IMG_FORMAT_TIFF, 8, 90},
+        {".tif", IMG_FORMAT_TIFF, 16, 90},
+        {".tif[compression=deflate,predictor=horizontal]", IMG_FORMAT_TIFF, 16, 90},
+        {".tif[tile,compression=lzw]", IMG_FORMAT_TIFF, 8, 90},
+        {".tif[bigtiff]", IMG_FORMAT_TIFF, 8, 90},
+        {".gif", IMG_FORMAT_GIF, 8, 25},
+        {".heic[Q=95]", IMG_FORMAT_HEIF, 8, 33},
+        {".avif[Q=95,effort=0]", IMG_FORMAT_AVIF, 8, 33},
+        {".jxl[lossless]", IMG_FORMAT_JXL, 8, 45},
+        {".jxl[lossless]", IMG_FORMAT_JXL, 16, 45},
+    };
+    unsigned seen = 0;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct sample source = sample_photo(237, 181, 3, rows[i].depth);
+        struct bytes file = file_of(&source, rows[i].suffix);
+        if (!file.size || img_format_probe(file.data, file.size) != rows[i].format) {
+            free(file.data);
+            sample_free(&source);
+            continue;
+        }
+        struct bytes png = png_bytes(&source, &(struct png_make){0});
+        const struct img_options options = thumb_options(100);
+        struct sample thumb = thumb_of(file, &options), expected = thumb_of(png, &options);
+        const double psnr = sample_psnr(&thumb, &expected);
+        if (psnr < rows[i].psnr_min)
+            fail_msg("%s, %u bits: %.1f dB", rows[i].suffix, rows[i].depth, psnr);
+        seen++;
+        sample_free(&source), sample_free(&thumb), sample_free(&expected);
+        free(file.data), free(png.data);
+    }
+    assert_true(seen >= 4);
+    vips_leave();
+}
+
+static void bmp_rows_come_in_their_order(void **state)
+{
+    (void)state;
+    struct sample source = sample_quarters(101, 67);
+    struct bytes bmp = bmp_bytes(&source);
+    const struct img_options options = thumb_options(200);
+    if (thumb_result(bmp, &options, NULL) == -ENOTSUP)
+        skip();
+    struct sample thumb = thumb_of(bmp, &options);
+    assert_int_equal(sample_difference(&source, &thumb), 0);
+    sample_free(&source), sample_free(&thumb);
+    free(bmp.data);
+    vips_leave();
+}
+
+static void alpha_and_gray_keep_their_channels(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".tif", ".webp[lossless]"};
+    for (unsigned channels = 1; channels <= 4; channels++)
+        for (int i = 0; i < 2; i++) {
+            struct sample source = sample_photo(50, 40, channels, 8);
+            if (channels % 2 == 0)
+                for (size_t s = channels - 1; s < 50 * 40 * channels; s += channels)
+                    source.samples[s] |= 0x80;
+            struct bytes file = file_of(&source, suffixes[i]);
+            if (!file.size) {
+                sample_free(&source);
+                free(file.data);
+                continue;
+            }
+            const struct img_options options = thumb_options(50);
+            struct sample thumb = thumb_of(file, &options);
+            if (i == 0) /* WebP knows no gray */
+                assert_true(sample_difference(&source, &thumb) <= 1);
+            assert_int_equal(thumb.channels % 2, channels % 2);
+            sample_free(&source), sample_free(&thumb);
+            free(file.data);
+        }
+    vips_leave();
+}
+
+static void floats_and_lab_are_brought_to_srgb(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(64, 48, 3, 8);
+    static const VipsInterpretation spaces[] = {VIPS_INTERPRETATION_LAB, VIPS_INTERPRETATION_scRGB};
+    for (int i = 0; i < 2; i++) {
+        struct bytes file =
+            file_made(&source, ".tif", &(struct vips_make){.convert_to = spaces[i]});
+        assert_true(file.size > 0);
+        const struct img_options options = thumb_options(64);
+        struct sample thumb = thumb_of(file, &options);
+        if (sample_difference(&source, &thumb) > 4)
+            fail_msg("space %d: %u off", i, sample_difference(&source, &thumb));
+        sample_free(&thumb);
+        free(file.data);
+    }
+    sample_free(&source);
+    vips_leave();
+}
+
+static void inks_are_turned_into_light(void **state)
+{
+    (void)state;
+    struct sample source = sample_new(30, 30, 4, 8);
+    for (size_t i = 0; i < 900; i++)
+        memcpy(source.samples + i * 4, (uint16_t[]){200, 50, 0, 30}, 4 * sizeof(uint16_t));
+    struct bytes file =
+        file_made(&source, ".tif", &(struct vips_make){.read_as = VIPS_INTERPRETATION_CMYK});
+    const struct img_options options = thumb_options(10);
+    struct sample thumb = thumb_of(file, &options);
+    const int expected[3] = {55 * 225 / 255, 205 * 225 / 255, 225};
+    assert_int_equal(thumb.channels, 3);
+    for (unsigned c = 0; c < 3; c++)
+        assert_true(abs(thumb.samples[c] - expected[c]) <= 1);
+    sample_free(&source), sample_free(&thumb);
+    free(file.data);
+    vips_leave();
+}
+
+static void an_embedded_profile_is_converted(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".tif", ".webp[lossless]"};
+    struct sample source = sample_new(60, 50, 3, 8);
+    for (size_t i = 0; i < 3000; i++)
+        source.samples[i * 3] = 250; /* red by its numbers, green by its profile */
+    struct bytes icc = icc_swapped();
+    for (int i = 0; i < 2; i++) {
+        struct bytes file = file_made(&source, suffixes[i], &(struct vips_make){.icc = icc});
+        const struct img_options options = thumb_options(32);
+        struct sample thumb = thumb_of(file, &options);
+        assert_true(thumb.samples[0] < 10 && thumb.samples[1] > 240 && thumb.samples[2] < 10);
+        sample_free(&thumb);
+        free(file.data);
+    }
+    sample_free(&source);
+    free(icc.data);
+    vips_leave();
+}
+
+/* ---- Orientation and pages ---- */
+
+static void all_orientations_come_out_upright(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".tif", ".webp[lossless]"};
+    struct sample upright = sample_quarters(90, 60);
+    for (int i = 0; i < 2; i++)
+        for (int orientation = 1; orientation <= 8; orientation++) {
+            struct sample stored = sample_stored_as(&upright, orientation);
+            struct bytes file =
+                file_made(&stored, suffixes[i], &(struct vips_make){.orientation = orientation});
+            const struct img_options options = thumb_options(60);
+            struct sample thumb = thumb_of(file, &options);
+            assert_int_equal(thumb.width, 60);
+            assert_int_equal(thumb.height, 40);
+            if (!quarters_are_upright(&thumb))
+                fail_msg("%s, orientation %d", suffixes[i], orientation);
+            sample_free(&stored), sample_free(&thumb);
+            free(file.data);
+        }
+    sample_free(&upright);
+    vips_leave();
+}
+
+/* Their containers say how to turn, and their decoders do it; EXIF must not turn again. Whether a
+ * writer notes the turn in the container is its own business. */
+static void formats_that_turn_by_themselves_are_not_turned_twice(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".heic", ".avif[effort=0]", ".jxl[lossless]"};
+    struct sample upright = sample_quarters(96, 64);
+    for (int i = 0; i < 3; i++) {
+        struct bytes file = file_made(&upright, suffixes[i], &(struct vips_make){.orientation = 6});
+        if (file.size) {
+            const struct img_options options = thumb_options(48);
+            struct sample thumb = thumb_of(file, &options);
+            struct sample back = sample_stored_as(&thumb, thumb.width == 48 ? 1 : 6);
+            assert_int_equal(back.width, 48);
+            if (!quarters_are_upright(&back))
+                fail_msg("%s", suffixes[i]);
+            sample_free(&thumb), sample_free(&back);
+        }
+        free(file.data);
+    }
+    sample_free(&upright);
+    vips_leave();
+}
+
+static void the_first_frame_is_taken(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".webp[lossless]", ".gif", ".tif"};
+    struct sample frames = sample_new(40, 90, 3, 8); /* three pages of 30 rows */
+    for (uint32_t y = 0; y < 90; y++)
+        for (uint32_t x = 0; x < 40; x++)
+            sample_at(&frames, x, y)[y / 30] = 250;
+    for (int i = 0; i < 3; i++) {
+        struct bytes file = file_made(&frames, suffixes[i], &(struct vips_make){.page_height = 30});
+        if (!file.size) {
+            free(file.data);
+            continue;
+        }
+        const struct img_options options = thumb_options(40);
+        struct sample thumb = thumb_of(file, &options);
+        assert_int_equal(thumb.height, 30);
+        const uint16_t *last = sample_at(&thumb, 39, 29);
+        assert_true(last[0] > 240 && last[1] < 10 && last[2] < 10);
+        sample_free(&thumb);
+        free(file.data);
+    }
+    sample_free(&frames);
+    vips_leave();
+}
+
+/* ---- Damage ---- */
+
+static void cut_files_fail(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".webp[lossless]",           ".webp[Q=80]", ".tif",
+                                        ".tif[compression=deflate]", ".gif",        ".heic",
+                                        ".avif[effort=0]",           ".jxl"};
+    struct sample source = sample_photo(160, 120, 3, 8);
+    const struct img_options options = thumb_options(60);
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        struct bytes file = file_of(&source, suffixes[i]);
+        for (int part = 1; file.size && part < 16; part++) {
+            const size_t size = file.size * (size_t)part / 16;
+            uint8_t *exact = malloc(size);
+            memcpy(exact, file.data, size);
+            if (thumb_result((struct bytes){exact, size}, &options, NULL) == 0)
+                fail_msg("%s cut to %d/16 passed", suffixes[i], part);
+            free(exact);
+        }
+        free(file.data);
+    }
+    sample_free(&source);
+    vips_leave();
+}
+
+static void cut_bmp_files_fail(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(160, 120, 3, 8);
+    struct bytes bmp = bmp_bytes(&source);
+    const struct img_options options = thumb_options(60);
+    for (int part = 1; part < 16; part++) {
+        const struct bytes cut = {bmp.data, bmp.size * (size_t)part / 16};
+        if (thumb_result(cut, &options, NULL) == 0)
+            fail_msg("cut to %d/16 it passed", part);
+    }
+    free(bmp.data);
+    sample_free(&source);
+    vips_leave();
+}
+
+static void flipped_bits_never_crash_and_nothing_is_printed(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {
+        ".webp[lossless]",        ".webp[Q=60]", ".gif", ".tif[compression=deflate]",
+        ".tif[compression=jpeg]", ".jxl"};
+    const size_t count = sizeof(suffixes) / sizeof(suffixes[0]);
+    const int quiet = memfd_create("printed", MFD_CLOEXEC);
+    const int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+    struct sample source = sample_photo(60, 50, 3, 8);
+    const struct img_options options = thumb_options(30);
+    uint32_t random = 9;
+    dup2(quiet, STDOUT_FILENO), dup2(quiet, STDERR_FILENO);
+    off_t printed = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct bytes file = file_of(&source, suffixes[i]);
+        if (i == count - 1) /* libjxl itself prints in some builds */
+            fflush(NULL), printed = lseek(quiet, 0, SEEK_END);
+        for (int round = 0; file.size && round < 60; round++) {
+            random = random * 1664525 + 1013904223;
+            const size_t at = (random >> 4) % file.size;
+            const uint8_t bit = (uint8_t)(1 << (random >> 29));
+            file.data[at] ^= bit;
+            thumb_result(file, &options, NULL);
+            file.data[at] ^= bit;
+        }
+        free(file.data);
+    }
+    dup2(out, STDOUT_FILENO), dup2(err, STDERR_FILENO);
+    assert_int_equal(printed, 0);
+    close(quiet), close(out), close(err);
+    sample_free(&source);
+    vips_leave();
+}
+
+/* ---- Limits ---- */
+
+static void too_many_pixels_are_refused(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".webp[lossless]", ".tif", ".gif", ".jxl", ".avif"};
+    struct sample source = sample_photo(100, 100, 3, 8);
+    struct img_options options = thumb_options(30);
+    options.pixels_max = 9999;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        struct bytes file = file_of(&source, suffixes[i]);
+        if (file.size)
+            assert_int_equal(thumb_result(file, &options, NULL), -EFBIG);
+        free(file.data);
+    }
+    struct bytes bmp = bmp_bytes(&source);
+    assert_int_equal(thumb_result(bmp, &options, NULL), -EFBIG);
+    free(bmp.data);
+    sample_free(&source);
+    vips_leave();
+}
+
+static bool third_time(void *data)
+{
+    return ++*(int *)data >= 3;
+}
+
+static void cancelling_stops_between_strips(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(500, 2000, 3, 8);
+    struct bytes file = file_of(&source, ".tif");
+    int asked = 0;
+    struct img_options options = thumb_options(30);
+    options.cancelled = third_time;
+    options.cancel_data = &asked;
+    assert_int_equal(thumb_result(file, &options, NULL), -ECANCELED);
+    assert_int_equal(asked, 3);
+    free(file.data);
+    sample_free(&source);
+    vips_leave();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 4 && strcmp(argv[1], MAKE_ARGUMENT) == 0)
+        _exit(make_main(atoi(argv[2]), atoi(argv[3]))); /* what it has not freed ends with it */
+    static const struct test_case tests[] = {
+        TEST_LONG(every_format_gives_the_pixels_of_its_picture, 60000),
+        TEST(bmp_rows_come_in_their_order),
+        TEST(alpha_and_gray_keep_their_channels),
+        TEST(floats_and_lab_are_brought_to_srgb),
+        TEST(inks_are_turned_into_light),
+        TEST(an_embedded_profile_is_converted),
+        TEST(all_orientations_come_out_upright),
+        TEST_LONG(formats_that_turn_by_themselves_are_not_turned_twice, 60000),
+        TEST(the_first_frame_is_taken),
+        TEST_LONG(cut_files_fail, 60000),
+        TEST(cut_bmp_files_fail),
+        TEST_LONG(flipped_bits_never_crash_and_nothing_is_printed, 60000),
+        TEST_LONG(too_many_pixels_are_refused, 60000),
+        TEST(cancelling_stops_between_strips),
+    };
+    return test_run("decode_vips", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
+}
