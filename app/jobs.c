@@ -84,8 +84,11 @@ void jobs_remove(struct jobs *jobs, struct job *job)
 
 void jobs_remove_all(struct jobs *jobs)
 {
-    while (jobs->first)
-        jobs_remove(jobs, jobs->first);
+    for (struct job *job = jobs->first, *next; job; job = next) {
+        next = job->later;
+        job_free(job);
+    }
+    *jobs = (struct jobs){0};
 }
 
 static bool may_meet(const struct job *a, const struct job *b)

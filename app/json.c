@@ -18,7 +18,8 @@ static void json_quote(struct text *json, const char *bytes, size_t size_bytes)
             text_puts(json, "\xef\xbf\xbd");
             length = 1;
         } else if (character == '"' || character == '\\') {
-            text_printf(json, "\\%c", (char)character);
+            text_puts(json, "\\");
+            text_add(json, at, 1);
         } else if (character == '\n') {
             text_puts(json, "\\n");
         } else if (character == '\t') {
@@ -36,7 +37,9 @@ static void json_quote(struct text *json, const char *bytes, size_t size_bytes)
 
 static void json_key(struct text *json, const char *key, const char *suffix)
 {
-    const char last = json->length > 0 ? json->data[json->length - 1] : '{';
+    char last = '{';
+    if (json->length > 0)
+        last = json->data[json->length - 1];
     if (last != '{' && last != '[' && last != ':')
         text_puts(json, ",");
     if (key)
@@ -65,18 +68,19 @@ static void json_base64(struct text *json, const char *bytes, size_t size_bytes)
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const unsigned char *at = (const unsigned char *)bytes;
     text_puts(json, "\"");
-    while (size_bytes > 0) {
-        const size_t taken = size_bytes < 3 ? size_bytes : 3;
-        const uint32_t group = (uint32_t)at[0] << 16 | (taken > 1 ? (uint32_t)at[1] << 8 : 0) |
-                               (taken > 2 ? (uint32_t)at[2] : 0);
+    for (size_t i = 0; i < size_bytes; i += 3) {
+        const bool second = i + 1 < size_bytes, third = i + 2 < size_bytes;
+        uint32_t group = (uint32_t)at[i] << 16;
+        if (second)
+            group += (uint32_t)at[i + 1] << 8;
+        if (third)
+            group += at[i + 2];
         char quad[4] = {digits[group >> 18 & 63], digits[group >> 12 & 63], '=', '='};
-        if (taken > 1)
+        if (second)
             quad[2] = digits[group >> 6 & 63];
-        if (taken > 2)
+        if (third)
             quad[3] = digits[group & 63];
         text_add(json, quad, sizeof(quad));
-        at += taken;
-        size_bytes -= taken;
     }
     text_puts(json, "\"");
 }

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_BYTES (32 * 1024)
+#define READ_BYTES ((size_t)32 << 10)
 
 static bool is_dots(const char *name)
 {

@@ -74,7 +74,7 @@ int main(int argc, char **argv)
         return r == -EINVAL ? EXIT_USAGE : EXIT_CANNOT_GO_ON;
     }
     const int exit_code =
-        options.action == OPTIONS_RUN ? run(&options) : print_text(options.action);
+        options.action == OPTIONS_RUN ? run_paths(&options) : print_text(options.action);
     options_done(&options);
     text_done(&message);
     return exit_code;

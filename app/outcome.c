@@ -157,7 +157,7 @@ static void settle_result(struct outcome *outcome, const struct job *job, struct
  * order, so a worker that died of such a one gives ours a moment to come. */
 static bool run_is_ending(int code, const struct pool_error *error)
 {
-    const struct timespec moment = {.tv_nsec = 50 * 1000 * 1000};
+    const struct timespec moment = {.tv_nsec = 50000000};
     if (code == -EOWNERDEAD && signals_caught() == 0 &&
         (error->signal == SIGTERM || error->signal == SIGINT || error->signal == SIGHUP))
         nanosleep(&moment, NULL);

@@ -17,6 +17,9 @@
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
+/* No Linux counts processes further (2^22), so it never overflows. */
+#define PID_LARGEST 100000000L
+
 /* Results come a little out of order, so that some folders are in use side by side. */
 #define OPEN_MAX_COUNT 8
 
@@ -85,7 +88,7 @@ static pid_t leftover_owner(const char *name)
     long pid = 0;
     if (strncmp(name, TEMPORARY_PREFIX, strlen(TEMPORARY_PREFIX)) != 0)
         return 0;
-    for (; *at >= '0' && *at <= '9' && pid < 100 * 1000 * 1000; at++)
+    for (; *at >= '0' && *at <= '9' && pid < PID_LARGEST; at++)
         pid = pid * 10 + (*at - '0');
     if (*at != '-' || at[1] < '0' || at[1] > '9')
         return 0;

@@ -361,7 +361,7 @@ static void say(const char *words)
     text_done(&line);
 }
 
-int run(const struct options *options)
+int run_paths(const struct options *options)
 {
     struct run run = {.options = options, .fd = -1};
     struct text message = TEXT_INIT;

@@ -11,6 +11,6 @@
 
 /** Make the thumbnails, or say what would be made.  options: as from options_parse().
  *  Returns the program's exit code. */
-int run(const struct options *options);
+int run_paths(const struct options *options);
 
 #endif

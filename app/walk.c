@@ -139,36 +139,44 @@ static int push(struct walk *walk, int fd, const struct stat *st)
     return 0;
 }
 
-/* Leave the deepest folder. Returns 0, or why its parent is not found again. */
+/* Find a parent that was let go, through ".." of the folder below it. Returns its descriptor or a
+ * negative errno value. */
+static int find_again(const struct level *level, const struct level *parent)
+{
+    struct stat st;
+    if (level->fd < 0) /* itself not found again */
+        return -ESTALE;
+    int fd = openat(level->fd, "..", FOLDER_FLAGS);
+    if (fd < 0)
+        return -errno;
+    int r = fd;
+    if (fstat(fd, &st) < 0)
+        r = -errno;
+    else if (st.st_dev != parent->device || st.st_ino != parent->inode)
+        r = -ESTALE;
+    if (r < 0)
+        close(fd);
+    return r;
+}
+
+/* Leave the deepest folder. Returns 0, -EAGAIN (and nothing has changed), or why its parent is
+ * not found again. */
 static int pop(struct walk *walk, bool last_try)
 {
     struct level *level = &walk->levels[walk->depth - 1];
     struct level *parent = walk->depth > 1 ? level - 1 : NULL;
-    int fd = -1, r = 0;
+    int r = 0;
     if (parent && parent->fd < 0) {
-        struct stat st;
-        fd = level->fd >= 0 ? openat(level->fd, "..", FOLDER_FLAGS) : -1;
-        if (level->fd < 0)
-            r = -ESTALE;
-        else if (fd < 0 || fstat(fd, &st) < 0)
-            r = -errno;
-        else if (st.st_dev != parent->device || st.st_ino != parent->inode)
-            r = -ESTALE;
-        if (walk_error_passes(r) && !last_try) {
-            if (fd >= 0)
-                close(fd);
+        r = find_again(level, parent);
+        if (walk_error_passes(r) && !last_try)
             return -EAGAIN;
-        }
-        if (r < 0 && fd >= 0) {
-            close(fd);
-            fd = -1;
-        }
-        parent->fd = fd;
+        if (r >= 0)
+            parent->fd = r;
     }
     level_done(level);
     walk->depth--;
     text_cut(&walk->folder, parent ? parent->folder_length : 0);
-    return r == -EAGAIN ? -EMFILE : r;
+    return r == -EAGAIN ? -EMFILE : r < 0 ? r : 0;
 }
 
 static struct walk_entry entry_of(const struct walk *walk, enum walk_kind kind)

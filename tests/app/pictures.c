@@ -14,12 +14,12 @@
 
 static void fill_row(uint8_t *row, uint32_t width_px, uint32_t y, unsigned seed, int channels)
 {
-    for (uint32_t x = 0; x < width_px; x++) {
-        row[x * (uint32_t)channels] = (uint8_t)(x + seed * 37);
-        row[x * (uint32_t)channels + 1] = (uint8_t)(y + seed * 91);
-        row[x * (uint32_t)channels + 2] = (uint8_t)((x + y) / 2 + seed * 11);
+    for (uint32_t x = 0; x < width_px; x++, row += channels) {
+        row[0] = (uint8_t)(x + seed * 37);
+        row[1] = (uint8_t)(y + seed * 91);
+        row[2] = (uint8_t)((x + y) / 2 + seed * 11);
         if (channels == 4)
-            row[x * 4 + 3] = x < width_px / 2 ? 0 : 255;
+            row[3] = x < width_px / 2 ? 0 : 255;
     }
 }
 

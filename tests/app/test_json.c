@@ -36,7 +36,7 @@ static void every_byte_comes_back_from_a_string(void **state)
     struct text json = TEXT_INIT;
     for (int i = 1; i < 128; i++)
         bytes[i - 1] = (char)i;
-    strcat(bytes, "\xc2\x9b \xe2\x80\xae \xc3\xa4 \xf0\x9f\x93\xb7");
+    memcpy(bytes + 127, "\xc2\x9b \xe2\x80\xae \xc3\xa4 \xf0\x9f\x93\xb7", 15);
     json_open(&json, NULL, '{');
     json_string(&json, "s", bytes);
     json_close(&json, '}');
