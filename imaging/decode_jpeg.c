@@ -42,6 +42,7 @@ struct jpeg_job {
     jmp_buf landing;
     int code; /* why the jump was made */
     uint32_t scans_max;
+    unsigned components_seen; /* a bit for each that some scan has had */
     int orientation;
     struct img_jpeg_segments segments;
     uint8_t *icc; /* owned: the profile's parts put together */
@@ -128,6 +129,8 @@ static void print_nothing(j_common_ptr cinfo)
 static void watch(j_common_ptr cinfo)
 {
     struct jpeg_job *job = job_of(cinfo);
+    for (int i = 0; i < job->cinfo.comps_in_scan; i++)
+        job->components_seen |= 1u << job->cinfo.cur_comp_info[i]->component_index;
     if ((uint32_t)job->cinfo.input_scan_number > job->scans_max) {
         job->code =
             img_fail(job->decode->error, -EFBIG,
@@ -163,6 +166,16 @@ static int header_read(struct jpeg_job *job)
     return 0;
 }
 
+/* A file of several scans may end properly without the scans of a colour. */
+static int components_check(const struct jpeg_job *job)
+{
+    const struct jpeg_decompress_struct *cinfo = &job->cinfo;
+    for (int i = 0; i < cinfo->num_components; i++)
+        if (!(job->components_seen >> i & 1) || (cinfo->coef_bits && cinfo->coef_bits[i][0] < 0))
+            return img_fail(job->decode->error, -EBADMSG, "component %d has no scan", i + 1);
+    return 0;
+}
+
 static int rows_push(struct jpeg_job *job)
 {
     struct jpeg_decompress_struct *cinfo = &job->cinfo;
@@ -182,8 +195,10 @@ static int rows_push(struct jpeg_job *job)
         if (r < 0)
             return r;
     }
-    jpeg_finish_decompress(cinfo); /* reads on to the end marker and complains without one */
-    return 0;
+    int r = components_check(job);
+    if (r == 0)
+        jpeg_finish_decompress(cinfo); /* reads on to the end marker, complains without one */
+    return r;
 }
 
 /* ---- Between the steps ---- */

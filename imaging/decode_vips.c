@@ -23,6 +23,11 @@ struct vips_job {
     VipsRegion *region; /* owned */
 };
 
+static uint32_t read_le32(const uint8_t *at)
+{
+    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
 /* ---- Errors ---- */
 
 /* libvips has words and no codes; these are the words of its loaders and their libraries. */
@@ -42,6 +47,8 @@ static int classify(const char *text)
         {"not enough data", -EPIPE},
         {"eof", -EPIPE},
         {"insufficient image data", -EPIPE},
+        {"accessing tiff directory", -EPIPE},
+        {"can not read tiff directory", -EPIPE},
         {"end of stream", -EPIPE},
         {"security limit", -EFBIG},
         {"too large", -EFBIG},
@@ -49,6 +56,7 @@ static int classify(const char *text)
         {"exceed", -EFBIG},
         {"unsupported", -ENOTSUP},
         {"not supported", -ENOTSUP},
+        {"not a whole number of bytes", -ENOTSUP},
         {"not implemented", -ENOTSUP},
         {"not configured", -ENOTSUP},
         {"no decode delegate", -ENOTSUP},
@@ -75,13 +83,55 @@ static const char *noise_skip(const char *text)
     return at;
 }
 
+/* The boxes of HEIF, AVIF and JPEG XL follow one another up to the end of the file. */
+static bool boxes_are_cut(const uint8_t *data, size_t size_bytes)
+{
+    size_t at = 0;
+    while (size_bytes - at >= 16) {
+        uint64_t length = 0;
+        const unsigned field = data[at + 3] == 1 && !data[at] && !data[at + 1] && !data[at + 2]
+                                   ? 8 /* 1: a length of 64 bits follows the name */
+                                   : 0;
+        for (unsigned i = 0; i < (field ? 8 : 4); i++)
+            length = length << 8 | data[at + field + i];
+        if (length < 8) /* 0: to the end of the file; anything else is nonsense */
+            return false;
+        if (length > size_bytes - at)
+            return true;
+        at += length;
+    }
+    return false;
+}
+
+/* Does the file say that it is longer than it is? Asked only where the loader has failed, mostly
+ * without telling damage from an early end: in sound files such fields are wrong now and then. */
+static bool is_cut(const struct img_decode_job *decode)
+{
+    const uint8_t *data = decode->data; /* the probe has seen the fields */
+    switch (decode->format) {
+    case IMG_FORMAT_WEBP:
+        return 8 + (uint64_t)read_le32(data + 4) > decode->size_bytes;
+    case IMG_FORMAT_BMP:
+        return read_le32(data + 2) > decode->size_bytes;
+    case IMG_FORMAT_HEIF:
+    case IMG_FORMAT_AVIF:
+        return boxes_are_cut(data, decode->size_bytes);
+    case IMG_FORMAT_JXL:
+        return data[0] == 0 && boxes_are_cut(data, decode->size_bytes);
+    default:
+        return false;
+    }
+}
+
 /* The error buffer belongs to the process: with several threads in libvips at once, a message may
  * carry a line of another picture's. */
 static int fail_with_vips_error(const struct vips_job *job)
 {
     char *text = job->vips->vips_error_buffer_copy(); /* and clear it */
     const char *message = text && *text ? noise_skip(text) : "libvips gives no reason";
-    int r = img_fail(job->decode->error, classify(message), "%s", message);
+    const bool cut = is_cut(job->decode);
+    int r = img_fail(job->decode->error, cut ? -EPIPE : classify(message), "%s%s",
+                     cut ? "the data ends early: " : "", message);
     (job->vips->g_free)(text);
     return r;
 }
@@ -97,14 +147,9 @@ static int bmp_header_check(const struct img_decode_job *decode)
         size.width_px = data[18] | (uint32_t)data[19] << 8;
         size.height_px = data[20] | (uint32_t)data[21] << 8;
     } else {
-        int32_t sides[2];
-        for (size_t i = 0; i < 2; i++) {
-            const uint8_t *at = data + 18 + 4 * i;
-            sides[i] = (int32_t)(at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 |
-                                 (uint32_t)at[3] << 24);
-        }
-        size.width_px = sides[0] < 0 ? 0 : (uint32_t)sides[0];
-        size.height_px = sides[1] < 0 ? 0u - (uint32_t)sides[1] : (uint32_t)sides[1];
+        const int32_t height = (int32_t)read_le32(data + 22); /* below 0: from the top down */
+        size.width_px = read_le32(data + 18);
+        size.height_px = height < 0 ? 0u - (uint32_t)height : (uint32_t)height;
     }
     return img_fit_check(size, decode->options, decode->error);
 }
@@ -121,7 +166,7 @@ static int image_open(struct vips_job *job)
     int failed = vips->vips_call(loader, blob, &job->image, "access", VIPS_ACCESS_SEQUENTIAL,
                                  "fail_on", VIPS_FAIL_ON_ERROR, NULL);
     vips->vips_area_unref((VipsArea *)blob);
-    if (failed)
+    if (failed || !job->image)
         return fail_with_vips_error(job);
     return img_fit_check(
         (struct img_size){(uint32_t)job->image->Xsize, (uint32_t)job->image->Ysize},

@@ -13,15 +13,16 @@ int img_fail(struct img_error *error, int code, const char *format, ...)
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
 
-    /* Decoders quote what they read: newlines become blanks, runs of blanks one, the rest '?'. */
+    /* Decoders quote what they read: control characters become blanks, runs of blanks one, and what
+     * is not ASCII '?'. */
     size_t used = 0;
     for (const char *at = text; *at && used + 1 < sizeof(error->message); at++) {
         const unsigned char c = (unsigned char)*at;
-        if (c == ' ' || c == '\n' || c == '\t' || c == '\r') {
+        if (c <= ' ') {
             if (used > 0 && error->message[used - 1] != ' ')
                 error->message[used++] = ' ';
         } else {
-            error->message[used++] = c > 0x20 && c < 0x7f ? (char)c : '?';
+            error->message[used++] = c < 0x7f ? *at : '?';
         }
     }
     while (used > 0 && error->message[used - 1] == ' ')

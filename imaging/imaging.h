@@ -67,14 +67,18 @@ const char *img_content_describe(const uint8_t *data, size_t size_bytes);
 
 /** Why a picture failed.
  *  code: negative errno value, the same as the function returned:
- *    -ENOMSG      the content is no picture known here
- *    -ENODATA     the file is empty
- *    -ENOTSUP     a known format, but this picture's feature, or the whole format, cannot be
- * decoded on this machine -EBADMSG     damaged: bad codes, impossible values -EPIPE truncated: the
- * data ends before the picture does -EFBIG       refused from its header: more pixels, scans or
- * bytes than the limits allow -ECANCELED   the cancellation callback said so -ENOMEM      out of
- * memory -EINVAL      the options make no sense message: what the decoder said, in plain words
- * without the file's name; printable ASCII. */
+ *    -ENOMSG: the content is no picture known here
+ *    -ENODATA: the file is empty
+ *    -ENOTSUP: a known format, but this picture's feature, or the whole format, cannot be decoded
+ *    on this machine
+ *    -EBADMSG: damaged: bad codes, impossible values
+ *    -EPIPE: truncated: the data ends before the picture does
+ *    -EFBIG: refused: more pixels, scans or bytes than the limits allow, or a side of more than a
+ *    million pixels
+ *    -ECANCELED: the cancellation callback said so
+ *    -ENOMEM: out of memory
+ *    -EINVAL: the options make no sense
+ *  message: what the decoder said, in plain words without the file's name; printable ASCII. */
 struct img_error {
     int code;
     char message[160];

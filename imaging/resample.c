@@ -113,7 +113,7 @@ lanes_shrink(const struct img_resampler *r, uint32_t count, unsigned channels, b
             for (unsigned c = 0; c < channels; c++)
                 sums[c] += from[(size_t)tap * channels + c] * weights[tap];
         for (uint32_t lane = 0; lane < count; lane++) {
-            float pixel[IMG_CHANNELS_MAX];
+            float pixel[IMG_CHANNELS_MAX] = {0};
             for (unsigned c = 0; c < channels; c++)
                 pixel[c] = sums[c][lane];
             pixel_store(to + lane * stride + (size_t)x * channels, pixel, channels, has_alpha);

@@ -233,6 +233,11 @@ struct bytes jpeg_bytes(const struct sample *sample, const struct jpeg_make *mak
     cinfo.restart_in_rows = (int)make->restart_rows;
     if (make->progressive)
         jpeg_simple_progression(&cinfo);
+    jpeg_scan_info scans[4] = {{0}};
+    for (int i = 0; i < cinfo.num_components; i++)
+        scans[i] = (jpeg_scan_info){1, {i}, 0, 63, 0, 0};
+    if (make->separate_scans)
+        cinfo.scan_info = scans, cinfo.num_scans = cinfo.num_components;
     jpeg_start_compress(&cinfo, TRUE);
     if (make->orientation)
         exif_write(&cinfo, make->orientation);

@@ -48,6 +48,7 @@ struct jpeg_make {
     int quality;        /* 0: 95 */
     int luma_h, luma_v; /* sampling factors of the first component; 0: 1 */
     bool progressive;
+    bool separate_scans;   /* one for each component */
     bool adobe_cmyk;       /* the sample is CMYK: 255 is full ink */
     unsigned restart_rows; /* a restart marker every so many rows of blocks; 0: none */
     int orientation;       /* 0: no EXIF */

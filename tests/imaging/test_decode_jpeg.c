@@ -64,6 +64,7 @@ static const struct {
     {"progressive", {.luma_h = 2, .luma_v = 2, .progressive = true}, 3, 640, 480},
     {"progressive with odd sides", {.progressive = true}, 3, 531, 477},
     {"restart markers", {.luma_h = 2, .luma_v = 2, .restart_rows = 1}, 3, 640, 480},
+    {"a scan for each component", {.luma_h = 2, .separate_scans = true}, 3, 640, 480},
     {"gray", {.luma_h = 1}, 1, 640, 480},
     {"progressive gray", {.progressive = true}, 1, 601, 403},
 };
@@ -203,6 +204,28 @@ static void a_cut_with_an_end_marker_is_noticed(void **state)
         }
         free(jpeg.data);
     }
+    sample_free(&source);
+}
+
+static void a_missing_colour_is_noticed(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(120, 90, 3, 8);
+    const struct img_options options = thumb_options(40);
+    struct bytes jpeg = jpeg_bytes(&source, &(struct jpeg_make){.separate_scans = true});
+    assert_int_equal(thumb_result(jpeg, &options, NULL), 0);
+    size_t scan = marker_at(jpeg, 0xda);
+    for (int scans = 1; scans < 3; scans++) { /* end properly after one scan, then after two */
+        scan = scan_end(jpeg, scan);
+        while (jpeg.data[scan + 1] != 0xda) /* the tables of the next scan */
+            scan += 2 + ((size_t)jpeg.data[scan + 2] << 8 | jpeg.data[scan + 3]);
+        uint8_t kept[2];
+        memcpy(kept, jpeg.data + scan, 2);
+        memcpy(jpeg.data + scan, "\xff\xd9", 2);
+        assert_int_equal(thumb_result(jpeg, &options, NULL), -EBADMSG);
+        memcpy(jpeg.data + scan, kept, 2);
+    }
+    free(jpeg.data);
     sample_free(&source);
 }
 
@@ -410,6 +433,7 @@ int main(int argc, char **argv)
         TEST(an_embedded_profile_is_converted),
         TEST_LONG(every_cut_is_noticed, 60000),
         TEST(a_cut_with_an_end_marker_is_noticed),
+        TEST(a_missing_colour_is_noticed),
         TEST_LONG(flipped_bits_never_crash, 60000),
         TEST(what_cameras_add_does_no_harm),
         TEST(variants_that_cannot_be_decoded_are_called_so),
