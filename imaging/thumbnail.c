@@ -166,7 +166,7 @@ static int source_check(const uint8_t *data, size_t size_bytes, enum img_format 
     if (size_bytes == 0)
         return img_fail(error, -ENODATA, "the file is empty");
     if (format == IMG_FORMAT_UNKNOWN)
-        return img_fail(error, -ENOMSG, "not a picture known here but %s",
+        return img_fail(error, -ENOMSG, "not a picture (%s)",
                         img_content_describe(data, size_bytes));
     return 0;
 }
