@@ -184,12 +184,19 @@ static int commit_once(struct commit *commit, const struct commit_request *reque
     return r;
 }
 
+void commit_relieve(struct commit *commit)
+{
+    outdirs_forget(commit->outdirs);
+}
+
 int commit_file(struct commit *commit, const struct commit_request *request,
                 struct text *reterr_message)
 {
     const size_t length = reterr_message->length;
     int r = commit_once(commit, request, reterr_message);
-    if (r == -ENOENT) { /* the folder was removed since it was opened: make it again */
+    /* The folder was removed since it was opened: make it again. Or descriptors are short: folders
+     * that are open for later use can give theirs back. */
+    if (r == -ENOENT || r == -EMFILE || r == -ENFILE) {
         outdirs_forget(commit->outdirs);
         text_cut(reterr_message, length);
         r = commit_once(commit, request, reterr_message);

@@ -34,6 +34,9 @@ int commit_create(const struct inputs *inputs, const struct inode_set *read_fold
 
 struct commit *commit_free(struct commit *commit);
 
+/** Give back descriptors that are only held for later use. */
+void commit_relieve(struct commit *commit);
+
 /** Put one thumbnail in its place, replacing an older one.
  *  request: borrowed for the call.  reterr_message: on failure the cause, safe to show.
  *  Returns 0, or

@@ -93,8 +93,8 @@ static void report_commit_failure(struct outcome *outcome, const struct job *job
     outcome->fatal = true;
 }
 
-static void settle_result(struct outcome *outcome, const struct job *job, struct pool_bytes value,
-                          pid_t worker_pid)
+static int settle_result(struct outcome *outcome, const struct job *job, struct pool_bytes value,
+                         pid_t worker_pid, bool last_try)
 {
     struct thumb_reply reply;
     struct pool_bytes image;
@@ -110,7 +110,7 @@ static void settle_result(struct outcome *outcome, const struct job *job, struct
                                                .source_bytes = job->source_bytes,
                                                .worker_pid = worker_pid};
         report_failed(outcome->report, job->shown, &failure);
-        return;
+        return 0;
     }
     const struct commit_request request = {.root = job->root,
                                            .folder = job->folder,
@@ -126,9 +126,10 @@ static void settle_result(struct outcome *outcome, const struct job *job, struct
     text_puts(&output, outcome->inputs->roots[job->root].path);
     text_join(&output, job->folder);
     text_join(&output, name);
-    if (r < 0) {
+    const bool again = !last_try && (r == -EMFILE || r == -ENFILE);
+    if (r < 0 && !again) {
         report_commit_failure(outcome, job, r, text_string(&words));
-    } else {
+    } else if (r == 0) {
         const struct report_thumbnail made = {
             .output = text_string(&output),
             .root = job->root,
@@ -151,6 +152,7 @@ static void settle_result(struct outcome *outcome, const struct job *job, struct
     }
     text_done(&output);
     text_done(&words);
+    return again ? -EAGAIN : 0;
 }
 
 /* Is the run being ended? A signal to the whole process group reaches the workers and us in any
@@ -164,20 +166,19 @@ static bool run_is_ending(int code, const struct pool_error *error)
     return code == -ECANCELED || signals_caught() != 0;
 }
 
-void outcome_settle(struct outcome *outcome, struct job *job)
+int outcome_settle(struct outcome *outcome, struct job *job, bool last_try)
 {
     struct pool_bytes value;
     struct pool_error error = {.message = ""};
     int r = pool_future_result(job->future, 0, &value);
     int known = pool_future_error(job->future, &error);
-    if (r == 0) {
-        settle_result(outcome, job, value, known == 0 ? error.worker_pid : 0);
-        return;
-    }
+    if (r == 0)
+        return settle_result(outcome, job, value, known == 0 ? error.worker_pid : 0, last_try);
     if (run_is_ending(r, &error)) /* who was stopped with us has no outcome of its own */
-        return;
+        return 0;
     if (known == 0 && (r == -EREMOTEIO || r == -ETIME || r == -EOWNERDEAD))
         settle_failure(outcome, job, &error);
     else
         settle_broken_pool(outcome, &error);
+    return 0;
 }

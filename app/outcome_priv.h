@@ -30,7 +30,9 @@ int outcome_init(struct outcome *outcome, const struct inputs *inputs,
 void outcome_done(struct outcome *outcome);
 
 /** Commit and report a job whose future is held. A job that was only stopped because the run ends
- *  is not reported: it has no outcome. */
-void outcome_settle(struct outcome *outcome, struct job *job);
+ *  is not reported: it has no outcome.
+ *  last_try: there is nothing in flight whose descriptors could be waited for.
+ *  Returns 0, or -EAGAIN (only without last_try): descriptors are short, nothing has changed. */
+int outcome_settle(struct outcome *outcome, struct job *job, bool last_try);
 
 #endif

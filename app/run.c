@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include <pool/pool.h>
 
@@ -31,6 +32,10 @@
 
 #define TICK_MS 100
 
+/* A second in all. */
+#define RELIEF_NS       10000000
+#define RELIEF_ATTEMPTS 100
+
 /* Descriptors that the program needs beside those of the files in flight: standard streams, the
  * walk's and the commit's folders, a forecast; and what a pool needs for each worker. */
 #define DESCRIPTORS_OWN        40
@@ -50,7 +55,9 @@ struct run {
     struct outcome outcome;
     struct report *report;
     struct text shown;
+    unsigned relieved; /* how often in a row descriptors were looked for in vain */
     bool walk_ended;
+    bool starved; /* a commit waits for descriptors: nothing new until what is in flight is done */
     bool fatal;
 
     /* The item being handed to the pool. */
@@ -73,18 +80,32 @@ static void run_fatal(struct run *run, const char *what, int error)
     run->fatal = true;
 }
 
+/* Descriptors are short though nothing is in flight: give back our own, and give others a moment
+ * to do so. Returns false when that was of no use many times in a row. */
+static bool relieve(struct run *run)
+{
+    const struct timespec moment = {.tv_nsec = RELIEF_NS};
+    if (run->relieved >= RELIEF_ATTEMPTS)
+        return false;
+    run->relieved++;
+    walk_relieve(run->walk);
+    commit_relieve(run->outcome.commit);
+    nanosleep(&moment, NULL);
+    return true;
+}
+
 /* ---- Files in ------------------------------------------------------------------------------ */
 
 /* Settle an entry without work, if it can be. Returns 1 if it is to be tried, 0 if not, -EAGAIN
  * to come again when others have given descriptors back, or -ENOMEM. */
-static int consider(struct run *run, const struct walk_entry *entry, bool last_try)
+static int consider(struct run *run, const struct walk_entry *entry)
 {
     struct report_failure failure = {.slug = "unreadable"};
     int r = 0;
     text_cut(&run->shown, 0);
     plan_shown(&run->shown, run->inputs, entry);
     if (entry->kind == WALK_FILE)
-        r = plan_make(&run->plan, run->walk, entry, run->inputs, run->options->format, last_try);
+        r = plan_make(&run->plan, run->walk, entry, run->inputs, run->options->format, false);
     if (text_failed(&run->shown))
         r = -ENOMEM;
     if (r == -EAGAIN)
@@ -118,25 +139,37 @@ static void tick(struct run *run)
     report_tick(run->report, forecast_total(run->forecast));
 }
 
-/* The next file to try. Returns 1; 0 at the end of the walk (walk_ended), at the end of the run,
- * and when descriptors are short until some work is done; or -ENOMEM. */
-static int next_to_try(struct run *run, size_t *ret_input)
+/* One step of the walk. Returns 1 with a file to try, 0 to go on, or what consider() returns. */
+static int step(struct run *run, size_t *ret_input)
 {
     struct walk_entry entry;
+    int r = walk_next(run->walk, false, &entry);
+    run->walk_ended = r == 0;
+    if (r <= 0)
+        return r;
+    r = consider(run, &entry);
+    if (r == 0)
+        tick(run);
+    if (r >= 0)
+        run->relieved = 0;
+    *ret_input = entry.input;
+    return r;
+}
+
+/* The next file to try. Returns 1; 0 at the end of the walk (walk_ended), at the end of the run,
+ * and when descriptors are short until some work is done; or a negative errno value. */
+static int next_to_try(struct run *run, size_t *ret_input)
+{
     int r = 0;
-    while (r == 0 && !run_is_over(run)) {
-        const bool last_try = run->jobs.count == run->jobs.held;
-        r = walk_next(run->walk, last_try, &entry);
-        if (r == 0)
-            run->walk_ended = true;
-        if (r <= 0)
-            break;
-        r = consider(run, &entry, last_try);
-        *ret_input = entry.input;
-        if (r == 0)
-            tick(run);
+    while (r == 0 && !run->walk_ended && !run->starved && !run_is_over(run)) {
+        r = step(run, ret_input);
+        if (r != -EAGAIN)
+            continue;
+        if (run->jobs.count > run->jobs.held)
+            return 0; /* there are some in flight */
+        r = relieve(run) ? 0 : -EMFILE;
     }
-    return r == -EAGAIN ? 0 : r;
+    return r;
 }
 
 /* A pool_source_fn. */
@@ -166,6 +199,26 @@ static int source_next(void *data, struct pool_item *ret_item)
 
 /* ---- Results out --------------------------------------------------------------------------- */
 
+/* Settle what is held for nobody. When descriptors are short it stays held until all that is in
+ * flight is done. */
+static void settle_released(struct run *run)
+{
+    struct job *job;
+    while (!run_is_over(run) && (job = jobs_released(&run->jobs))) {
+        const bool alone = run->jobs.count == run->jobs.held;
+        const bool last_try = alone && run->relieved >= RELIEF_ATTEMPTS;
+        run->starved = outcome_settle(&run->outcome, job, last_try) < 0;
+        if (run->starved && !alone)
+            return;
+        if (run->starved) {
+            relieve(run);
+            continue;
+        }
+        run->relieved = 0;
+        jobs_remove(&run->jobs, job);
+    }
+}
+
 /* A result has come: settle it and what waited for it. future: take. */
 static void take_result(struct run *run, struct pool_future *future)
 {
@@ -178,13 +231,10 @@ static void take_result(struct run *run, struct pool_future *future)
     jobs_hold(&run->jobs, job, future);
     /* What has failed takes no name from anybody, so it need not wait. */
     if (pool_future_result(future, 0, NULL) < 0) {
-        outcome_settle(&run->outcome, job);
+        outcome_settle(&run->outcome, job, true);
         jobs_remove(&run->jobs, job);
     }
-    while (!run_is_over(run) && (job = jobs_released(&run->jobs))) {
-        outcome_settle(&run->outcome, job);
-        jobs_remove(&run->jobs, job);
-    }
+    settle_released(run);
 }
 
 /* The number of files in flight that the limit of descriptors has room for. */
@@ -248,6 +298,7 @@ static void work(struct run *run)
     /* Again when the source ended only because descriptors were short. */
     while (!run->walk_ended && !run_is_over(run))
         iterate(run, pool, &imap_options);
+    assert(run->jobs.count == 0 || run_is_over(run));
     jobs_remove_all(&run->jobs);
     pool_free(pool);
 }

@@ -44,7 +44,7 @@ struct walk {
 
 bool walk_error_passes(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EAGAIN;
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
 }
 
 const char *walk_describe_mode(mode_t mode)
@@ -98,10 +98,9 @@ struct walk *walk_free(struct walk *walk)
     return NULL;
 }
 
-/* Let upper folders go while too many are open. The deepest one stays. */
-static void let_go(struct walk *walk)
+/* Let upper folders go while more than that many are open. The deepest one stays. */
+static void let_go(struct walk *walk, size_t most)
 {
-    const size_t most = walk->options->held_max ? walk->options->held_max : WALK_HELD_MAX;
     size_t held = 0;
     for (size_t i = 0; i < walk->depth; i++)
         held += walk->levels[i].fd >= 0 && !walk->levels[i].pinned;
@@ -135,8 +134,13 @@ static int push(struct walk *walk, int fd, const struct stat *st)
     }
     level.folder_length = walk->folder.length;
     walk->levels[walk->depth++] = level;
-    let_go(walk);
+    let_go(walk, walk->options->held_max ? walk->options->held_max : WALK_HELD_MAX);
     return 0;
+}
+
+void walk_relieve(struct walk *walk)
+{
+    let_go(walk, 0);
 }
 
 /* Find a parent that was let go, through ".." of the folder below it. Returns its descriptor or a
@@ -176,7 +180,7 @@ static int pop(struct walk *walk, bool last_try)
     level_done(level);
     walk->depth--;
     text_cut(&walk->folder, parent ? parent->folder_length : 0);
-    return r == -EAGAIN ? -EMFILE : r < 0 ? r : 0;
+    return r < 0 ? r : 0;
 }
 
 static struct walk_entry entry_of(const struct walk *walk, enum walk_kind kind)

@@ -62,6 +62,9 @@ int walk_next(struct walk *walk, bool last_try, struct walk_entry *ret_entry);
 /** Give the entry back that walk_next() returned last: it comes again. */
 void walk_unget(struct walk *walk);
 
+/** Give back what descriptors can be found again later. */
+void walk_relieve(struct walk *walk);
+
 /** Note that the last entry is being tried; ask whether the file of that name (length bytes) in
  *  the last entry's folder is. Always false for named entries. */
 void walk_mark_tried(struct walk *walk);
@@ -70,7 +73,7 @@ bool walk_sibling_tried(const struct walk *walk, const char *name, size_t length
 /** Few words for what a mode is that is no regular file: static storage. */
 const char *walk_describe_mode(mode_t mode);
 
-/** Is this an error of descriptors or memory that others may give back? */
+/** Is this a lack of descriptors or memory, which others may give back? */
 bool walk_error_passes(int error);
 
 #endif

@@ -43,6 +43,9 @@ static void become_program(const struct program_setup *setup, const struct progr
         signal(SIGXFSZ, SIG_IGN); /* writes then fail with EFBIG */
     limit(RLIMIT_FSIZE, setup->file_limit);
     limit(RLIMIT_NOFILE, setup->open_limit);
+    for (int i = 0; i < setup->extra_fds; i++)
+        if (fcntl(null, F_DUPFD, 3) < 0)
+            _exit(126);
     if (setup->as_nobody && geteuid() == 0 &&
         (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
         _exit(126);

@@ -724,6 +724,25 @@ static void a_signal_ends_the_run_within_a_second(void **state)
     }
 }
 
+static void a_signal_ends_a_long_task_too(void **state)
+{
+    (void)state;
+    static const char *const args[] = {"in", "--json", "--backend", "serial", NULL};
+    make_folder(scratch("in"));
+    make_slow_jpeg(scratch("in/slow.jpg"), 6000, 6000, 1);
+    struct program program = program_start(&ordinary, args);
+    struct program_result result = program_wait(&program);
+    expect_exit(&result, 0);
+    const int64_t whole_ms = result.took_ms;
+    program = program_start(&ordinary, args);
+    poll(NULL, 0, (int)(whole_ms / 4));
+    assert_int_equal(kill(program.pid, SIGINT), 0);
+    result = program_wait(&program);
+    expect_exit(&result, 130);
+    assert_true(result.took_ms < whole_ms * 3 / 4);
+    assert_true(summary_of(&result, "unfinished") == 1);
+}
+
 static void a_signal_to_the_whole_group_is_no_dead_worker(void **state)
 {
     (void)state;
@@ -912,6 +931,19 @@ static void few_descriptors_are_enough(void **state)
         expect_exit(&result, 0);
         assert_true(summary_of(&result, "made") == 56);
     }
+    /* So few are left that sources and folders cannot be opened while others are in flight. */
+    for (int extra = 70; extra < 93; extra++) {
+        const struct program_setup setup = {.open_limit = 100, .extra_fds = extra};
+        struct program_result result =
+            program_run_with(&setup, "in", "--json", "-j4", "--backend", "thread", NULL);
+        if (result.exit_code == 3) { /* not even one at a time */
+            assert_non_null(strstr(result.err, "Too many open files"));
+            assert_true(extra >= 85);
+            continue;
+        }
+        expect_exit(&result, 0);
+        assert_true(summary_of(&result, "made") == 56);
+    }
 }
 
 static void files_that_come_and_go_are_told_apart(void **state)
@@ -977,6 +1009,7 @@ int main(int argc, char **argv)
         TEST_LONG(a_killed_worker_costs_one_file, 60000),
         TEST_LONG(a_file_that_takes_too_long_fails, 60000),
         TEST_LONG(a_signal_ends_the_run_within_a_second, 60000),
+        TEST_LONG(a_signal_ends_a_long_task_too, 60000),
         TEST(a_signal_to_the_whole_group_is_no_dead_worker),
         TEST_LONG(a_killed_run_leaves_nothing_half_done, 60000),
         TEST(a_reader_that_leaves_loses_nothing),

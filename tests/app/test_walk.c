@@ -285,7 +285,8 @@ static void a_folder_moved_during_the_walk_does_not_lead_outside(void **state)
     write_text(scratch("in/a/b/c/file"), "");
     make_folder(scratch("in/a/z"));
     write_text(scratch("in/a/z/file"), "");
-    write_text(scratch("outside/secret"), "");
+    make_folder(scratch("outside/z")); /* of the same name as one that is still to come */
+    write_text(scratch("outside/z/secret"), "");
     assert_int_equal(chdir(test_scratch()), 0);
     assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
     assert_int_equal(walk_create(&options, inputs, &walk), 0);
