@@ -668,5 +668,5 @@ int main(int argc, char **argv)
 {
     if (pool_main(argc, argv, &pool_test_tasks) < 0)
         return 2;
-    return test_run("pool", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
+    return test_run("backends", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }
