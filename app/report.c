@@ -298,8 +298,10 @@ void report_tick(struct report *report, uint64_t total)
     if (!report->progress.enabled)
         return;
     const int64_t now_us = clock_us();
-    const struct progress_state state = {.done = report->counts.made + report->counts.failed,
-                                         .total = total,
+    const uint64_t done = report->counts.made + report->counts.failed;
+    const struct progress_state state = {.done = done,
+                                         /* Pictures without an extension were not counted. */
+                                         .total = total > 0 && total < done ? done : total,
                                          .failed = report->counts.failed,
                                          .source_bytes = report->counts.source_bytes,
                                          .elapsed_ms = (now_us - report->start_us) / 1000};
