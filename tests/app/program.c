@@ -26,6 +26,17 @@ static void limit(int resource, uint64_t most)
         _exit(126);
 }
 
+/* Use up all descriptors but that many (and those that close themselves when the program starts);
+ * what was inherited counts too. */
+static void take_descriptors(int but)
+{
+    int last = -1;
+    for (int fd; (fd = fcntl(0, F_DUPFD, 3)) >= 0;)
+        last = fd;
+    for (int fd = last; fd > last - but; fd--)
+        close(fd);
+}
+
 static void become_program(const struct program_setup *setup, const struct program *program,
                            const char *const *args)
 {
@@ -43,9 +54,8 @@ static void become_program(const struct program_setup *setup, const struct progr
         signal(SIGXFSZ, SIG_IGN); /* writes then fail with EFBIG */
     limit(RLIMIT_FSIZE, setup->file_limit);
     limit(RLIMIT_NOFILE, setup->open_limit);
-    for (int i = 0; i < setup->extra_fds; i++)
-        if (fcntl(null, F_DUPFD, 3) < 0)
-            _exit(126);
+    if (setup->free_fds > 0)
+        take_descriptors(setup->free_fds);
     if (setup->as_nobody && geteuid() == 0 &&
         (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
         _exit(126);

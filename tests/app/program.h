@@ -37,7 +37,7 @@ struct program_setup {
     int out_fd;             /* standard output if > 0; the caller's still */
     uint64_t file_limit;    /* RLIMIT_FSIZE in bytes, 0: none */
     uint64_t open_limit;    /* RLIMIT_NOFILE, hard and soft; 0: as it is */
-    int extra_fds;          /* so many more descriptors are open already, and inherited */
+    int free_fds;           /* with open_limit: all others are taken; 0: as it is */
     bool as_nobody;         /* give up root's rights, if we have them */
 };
 

@@ -932,13 +932,13 @@ static void few_descriptors_are_enough(void **state)
         assert_true(summary_of(&result, "made") == 56);
     }
     /* So few are left that sources and folders cannot be opened while others are in flight. */
-    for (int extra = 70; extra < 93; extra++) {
-        const struct program_setup setup = {.open_limit = 100, .extra_fds = extra};
+    for (int left = 24; left > 1; left--) {
+        const struct program_setup setup = {.open_limit = 100, .free_fds = left};
         struct program_result result =
             program_run_with(&setup, "in", "--json", "-j4", "--backend", "thread", NULL);
         if (result.exit_code == 3) { /* not even one at a time */
             assert_non_null(strstr(result.err, "Too many open files"));
-            assert_true(extra >= 85);
+            assert_true(left < 9);
             continue;
         }
         expect_exit(&result, 0);
