@@ -15,10 +15,9 @@
 #include "supervisor_priv.h"
 #include "sync_priv.h"
 
-/* So many workers in a row that died before they were ready, or could not be forked while none is
- * left, break the pool: something is wrong that trying again will not mend. */
-#define EARLY_DEATHS_MAX   5
-#define SPAWN_FAILURES_MAX 10
+/* So many workers in a row that died before they were ready break the pool: something is wrong that
+ * trying again will not mend. */
+#define EARLY_DEATHS_MAX 5
 
 /* While a deadline runs, the supervisor wakes this often, to notice when the whole process group
  * was stopped for a time. */
@@ -141,9 +140,7 @@ void remote_not_started(struct supervisor *supervisor, struct remote *remote, in
 {
     settle_flights(supervisor, remote);
     remove_and_free(supervisor, remote);
-    dispatch_back_off(supervisor, supervisor->spawn_failures++);
-    if (supervisor->spawn_failures >= SPAWN_FAILURES_MAX && supervisor->remote_count == 0)
-        pool_break(supervisor->pool, -error, "cannot start a worker process: %s", strerror(error));
+    dispatch_not_hired(supervisor, -error);
 }
 
 /* ---- Messages ------------------------------------------------------------------------------ */

@@ -1,15 +1,22 @@
 /* dispatch.c: who works on what. Part of the supervisor (supervisor_priv.h). */
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "supervisor_priv.h"
 #include "sync_priv.h"
 
+/* The wait after the first failure, and the longest. */
 #define BACK_OFF_MIN_MS 10
 #define BACK_OFF_MAX_MS 1000
 
-void dispatch_back_off(struct supervisor *supervisor, unsigned times)
+/* So many failures in a row (about six seconds) while nothing runs whose end could help: what is
+ * missing will not come. */
+#define FAILURES_MAX 12
+
+static void back_off(struct supervisor *supervisor, unsigned times)
 {
     int64_t wait_ms = BACK_OFF_MIN_MS;
     while (times-- > 0 && wait_ms < BACK_OFF_MAX_MS)
@@ -17,6 +24,13 @@ void dispatch_back_off(struct supervisor *supervisor, unsigned times)
     if (wait_ms > BACK_OFF_MAX_MS)
         wait_ms = BACK_OFF_MAX_MS;
     supervisor->retry_at_ns = time_now_ns() + wait_ms * NS_PER_MS;
+}
+
+void dispatch_not_hired(struct supervisor *supervisor, int r)
+{
+    back_off(supervisor, supervisor->spawn_failures++);
+    if (supervisor->spawn_failures >= FAILURES_MAX && supervisor->remote_count == 0)
+        pool_break(supervisor->pool, r, "cannot start a worker process: %s", strerror(-r));
 }
 
 /* Start one worker more.  Returns it, or NULL when it must wait. */
@@ -35,7 +49,7 @@ static struct remote *hire(struct supervisor *supervisor)
             remote_free(remote);
     }
     if (r < 0) { /* -EPIPE too: the zygote's end will be seen, and it is started anew */
-        dispatch_back_off(supervisor, supervisor->spawn_failures++);
+        dispatch_not_hired(supervisor, r);
         return NULL;
     }
     supervisor->next_id++;
@@ -66,24 +80,46 @@ static bool work_is_queued(struct pool *pool)
     return queued;
 }
 
+static bool something_runs(const struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->remote_count; i++)
+        if (supervisor->remotes[i]->flight_count > 0)
+            return true;
+    return false;
+}
+
+/* A job cannot be sent for want of descriptors or memory. Returns false to stop for now. */
+static bool not_sent(struct supervisor *supervisor, struct job *job, int r)
+{
+    struct outcome outcome = OUTCOME_INIT;
+    if (++supervisor->send_failures < FAILURES_MAX || something_runs(supervisor)) {
+        pool_untake(supervisor->pool, job);
+        back_off(supervisor, supervisor->send_failures);
+        return false;
+    }
+    supervisor->send_failures = 0;
+    outcome.code = r;
+    snprintf(outcome.message, sizeof(outcome.message), "cannot be handed to a worker: %s",
+             strerror(-r));
+    pool_finish(supervisor->pool, job, &outcome);
+    return true;
+}
+
 /* Give a job that was taken from the queue to a worker.  Returns false to stop for now. */
 static bool assign(struct supervisor *supervisor, struct remote *remote, struct job *job)
 {
     int r = remote_send(remote, job);
-    if (r == 0)
+    if (r == 0) {
+        supervisor->send_failures = 0;
         return true;
-    pool_untake(supervisor->pool, job);
-    if (r == -EAGAIN) {
-        remote->full = true;
+    }
+    if (r != -EAGAIN && r != -EPIPE)
+        return not_sent(supervisor, job, r);
+    remote->full = true;
+    if (r == -EAGAIN) /* else it has ended, and end of file is on its way */
         supervisor_watch_room(supervisor, remote, true);
-        return true;
-    }
-    if (r == -EPIPE) { /* it has ended; end of file is on its way */
-        remote->full = true;
-        return true;
-    }
-    dispatch_back_off(supervisor, 0);
-    return false;
+    pool_untake(supervisor->pool, job);
+    return true;
 }
 
 /* While nothing is queued, let idle workers have what waits behind another's running task. */

@@ -46,6 +46,7 @@ struct supervisor {
     uint32_t next_id;            /* S */
     unsigned early_deaths;       /* S: workers that died before they were ready, in a row */
     unsigned spawn_failures;     /* S: in a row */
+    unsigned send_failures;      /* S: in a row, for want of descriptors or memory */
     unsigned zygote_deaths;      /* S: in a row */
     int64_t retry_at_ns;         /* S: a shortage: start nothing before; 0 = none */
     _Alignas(JOB_ALIGN)
@@ -67,9 +68,10 @@ void supervisor_watch_room(struct supervisor *supervisor, struct remote *remote,
  *  then share what is unstarted with the idle. */
 void dispatch(struct supervisor *supervisor);
 
-/** A shortage of descriptors, memory or processes: start nothing for a while. The wait doubles
- *  with `times` from 10 ms to one second. */
-void dispatch_back_off(struct supervisor *supervisor, unsigned times);
+/** A worker could not be started: try again after a while. The wait doubles from 10 ms to one
+ *  second; if no worker is left and trying goes on failing, the pool breaks with the error.
+ *  r: why, -errno. */
+void dispatch_not_hired(struct supervisor *supervisor, int r);
 
 /* ---- burial.c ------------------------------------------------------------------------------ */
 

@@ -393,7 +393,8 @@ static void a_host_may_reap_everybody(void **state)
     signal(SIGCHLD, SIG_DFL);
 }
 
-/* Ctrl-Z reaches host and workers alike: the time that passes until they go on is nobody's fault. */
+/* Ctrl-Z reaches host and workers alike: the time that passes until they go on is nobody's fault.
+ */
 static void a_stop_of_everybody_does_not_use_up_deadlines(void **state)
 {
     (void)state;
@@ -470,6 +471,55 @@ static void a_shortage_of_descriptors_delays_work_but_loses_none(void **state)
     pool_free(pool);
 }
 
+static void a_shortage_that_does_not_end_is_an_error_and_no_hang(void **state)
+{
+    (void)state;
+    struct pool *pool = process_pool(2);
+    struct rlimit before, low;
+    struct pool_future *futures[3];
+    struct pool_error error;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    low.rlim_cur = (rlim_t)spare;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (int i = 0; i < 3; i++)
+        futures[i] = submit_int(pool, "square", i);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pool_future_result(futures[i], -1, NULL), -EMFILE);
+        assert_int_equal(pool_future_error(futures[i], &error), 0);
+        assert_string_equal(error.message, "cannot start a worker process: Too many open files");
+        pool_future_free(futures[i]);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(spare);
+    pool_free(pool);
+}
+
+/* A large payload travels in a memfd of its own: without a descriptor for it, that task fails. */
+static void a_task_that_cannot_be_sent_fails_and_the_others_go_on(void **state)
+{
+    (void)state;
+    static char large[200000];
+    const struct pool_bytes field = {large, sizeof(large)};
+    const struct pool_item item = {.fields = &field, .field_count = 1};
+    struct pool *pool = process_pool(1);
+    struct pool_future *future;
+    struct rlimit before, low;
+    pid_of_a_worker(pool);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    low.rlim_cur = (rlim_t)spare;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_int_equal(pool_submit(pool, "echo", &item, NULL, &future), 0);
+    assert_int_equal(take_code(future), -EMFILE);
+    assert_int_equal(take_int(submit_int(pool, "square", 5)), 25);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(spare);
+    pool_free(pool);
+}
+
 static const struct test_case tests[] = {
     TEST(a_task_runs_in_another_process_than_its_caller),
     TEST(a_death_fails_its_own_task_alone_and_says_how),
@@ -493,6 +543,8 @@ static const struct test_case tests[] = {
     TEST(more_workers_than_cpus_all_work),
     TEST(all_workers_may_send_large_results_at_once),
     TEST(a_shortage_of_descriptors_delays_work_but_loses_none),
+    TEST_LONG(a_shortage_that_does_not_end_is_an_error_and_no_hang, 30000),
+    TEST_LONG(a_task_that_cannot_be_sent_fails_and_the_others_go_on, 30000),
 };
 
 int main(int argc, char **argv)
