@@ -56,6 +56,8 @@ static void become_program(const struct program_setup *setup, const struct progr
     limit(RLIMIT_NOFILE, setup->open_limit);
     if (setup->free_fds > 0)
         take_descriptors(setup->free_fds);
+    /* By descriptor: nobody may not be allowed into the folder that the program was built in. */
+    const int file = setup->as_nobody ? open(THUMBPOOL_PROGRAM, O_PATH | O_CLOEXEC) : -1;
     if (setup->as_nobody && geteuid() == 0 &&
         (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
         _exit(126);
@@ -65,7 +67,10 @@ static void become_program(const struct program_setup *setup, const struct progr
     const char *argv[PROGRAM_ARGS_MAX + 2] = {THUMBPOOL_PROGRAM};
     for (size_t i = 0; args[i]; i++)
         argv[i + 1] = args[i];
-    execv(THUMBPOOL_PROGRAM, (char **)argv);
+    if (file >= 0)
+        fexecve(file, (char **)argv, environ);
+    else
+        execv(THUMBPOOL_PROGRAM, (char **)argv);
     _exit(127);
 }
 

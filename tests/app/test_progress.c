@@ -66,7 +66,10 @@ static void the_bar_follows_the_terminal_and_goes_away(void **state)
     struct winsize size = {.ws_row = 24, .ws_col = 30};
     struct progress progress = {.enabled = true};
     const struct progress_state about = {.done = 5, .total = 10, .elapsed_ms = 1000};
-    assert_int_equal(openpty(&terminal, &inside, NULL, NULL, &size), 0);
+    if (openpty(&terminal, &inside, NULL, NULL, &size) < 0) {
+        print_message("no terminal to be had: is /dev/pts mounted?\n");
+        skip();
+    }
     const int before = dup(STDERR_FILENO);
     assert_true(dup2(inside, STDERR_FILENO) >= 0);
     const int64_t now_ms = clock_ms();
