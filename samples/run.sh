@@ -33,7 +33,7 @@ if [ -z "$folder" ]; then
     if [ ! -d "$folder" ]; then
         echo "run.sh: making sample photos in $folder"
         rm -rf "$folder.part"
-        "$top/build/release/bin/make_photos" "$folder.part"
+        "$top/build/release/bin/make_photos" "$folder.part" >/dev/null
         mv "$folder.part" "$folder"
     fi
 fi
