@@ -7,6 +7,14 @@
  * ever overwritten; what a failed or interrupted run has made is removed again, by name. One
  * machine makes the same bytes for the same seed, count and size.
  *
+ * They cost a decoder what camera files cost: at quality 92 a JPEG has 1.6 bits a pixel at
+ * 4032x3024 (1.2 to 2.4, the most in 4:4:4), 1.8 at 2048x1536 (1.4 to 2.8) and 2.1 at 1024x683
+ * (1.6 to 3.3). Measured as eight times the bytes by the pixels of each file of
+ *
+ *     make_photos --flat --count 88 --size 4032x3024 OUT
+ *
+ * On two cores the default set takes 3 s (61 MB), and 6000 pictures of 1024x683 take 67 s.
+ *
  * Pictures are independent, so every CPU gets a process that takes the next number from a shared
  * counter until none is left. The parent only waits: for them, and for a signal to stop.
  */
