@@ -2,70 +2,109 @@
 # Installs what building and testing thumbpool needs and this machine lacks.
 #
 # On Debian and Ubuntu, as root or with sudo. If everything is there, apt is not even asked, so a
-# machine without network still builds. On other systems it says which packages are needed.
+# machine without network still builds. On other systems it says what is needed.
 set -eu
 
-# package          why
+# The one list: a package, others that serve as well if they are installed, and why it is needed.
 packages='
-gcc                the compiler
-libc6-dev          its C library
-cmake              3.25 or newer: the build
-ninja-build        runs it
-pkg-config         finds the libraries below
-libjpeg-dev        libjpeg-turbo: JPEG
-libpng-dev         PNG
-liblcms2-dev       colour profiles
-libvips-dev        all other formats
-libcmocka-dev      the tests
+gcc                                               the compiler
+libc6-dev                                         its C library
+cmake                                             the build, 3.25 or newer
+ninja-build                                       runs it
+pkg-config|pkgconf                                finds the libraries below
+libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev  libjpeg-turbo: JPEG
+libpng-dev                                        PNG
+liblcms2-dev                                      colour profiles
+libvips-dev                                       all other formats
+libcmocka-dev                                     the tests
 '
-modules='libjpeg libpng lcms2 vips cmocka'
-tools='gcc cmake ninja pkg-config'
+tools='gcc cmake ninja pkg-config'             # the same for systems without these packages
+modules='libjpeg libpng lcms2 vips cmocka'     # as pkg-config calls them
 
-names=$(printf '%s\n' "$packages" | awk 'NF { print $1 }')
+say() {
+    echo "install-deps: $*"
+}
 
-# Elsewhere: whatever the packages are called there, these have to be found.
+is_installed() {
+    local status
+    status=$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) && [ "$status" = installed ]
+}
+
+# Prints the packages of the list of which neither they nor a substitute are installed.
+missing_packages() {
+    local names name alternatives
+    while read -r names _; do
+        [ -n "$names" ] || continue
+        IFS='|' read -ra alternatives <<<"$names"
+        for name in "${alternatives[@]}"; do
+            is_installed "$name" && continue 2
+        done
+        echo "${alternatives[0]}"
+    done <<<"$packages"
+}
+
+# Prints the tools and libraries that cannot be found, whatever they were installed by.
+missing_tools() {
+    local name
+    for name in $tools; do
+        command -v "$name" >/dev/null || echo "$name"
+    done
+    for name in $modules; do
+        pkg-config --exists "$name" 2>/dev/null || echo "$name"
+    done
+}
+
+check_cmake() {
+    local version
+    version=$(cmake --version | awk 'NR == 1 { print $3 }')
+    if [ "$(printf '%s\n' 3.25 "$version" | sort -V | head -n 1)" != 3.25 ]; then
+        say "cmake is version $version; 3.25 or newer is needed" >&2
+        exit 1
+    fi
+}
+
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    missing=
-    for tool in $tools; do
-        command -v "$tool" >/dev/null || missing="$missing $tool"
-    done
-    for module in $modules; do
-        pkg-config --exists "$module" 2>/dev/null || missing="$missing $module"
-    done
-    [ -z "$missing" ] && exit 0
-    echo "install-deps: this is neither Debian nor Ubuntu. Please install what provides:$missing" >&2
-    echo "install-deps: on Debian the packages are:" $names >&2
-    exit 1
-fi
-
-missing=
-for name in $names; do
-    status=$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null) || status=none
-    [ "$status" = installed ] || missing="$missing $name"
-done
-if [ -z "$missing" ]; then
-    echo 'install-deps: everything is installed already'
+    mapfile -t missing < <(missing_tools)
+    if [ ${#missing[@]} -gt 0 ]; then
+        say "this is neither Debian nor Ubuntu; please install what provides: ${missing[*]}" >&2
+        say 'on Debian the packages are:' >&2
+        printf '%s\n' "$packages" >&2
+        exit 1
+    fi
+    check_cmake
+    say 'everything is there already'
     exit 0
 fi
 
-as_root=
+mapfile -t missing < <(missing_packages)
+if [ ${#missing[@]} -eq 0 ]; then
+    check_cmake
+    say 'everything is there already'
+    exit 0
+fi
+
+as_root=()
 if [ "$(id -u)" -ne 0 ]; then
     if ! command -v sudo >/dev/null; then
-        echo "install-deps: not root, and there is no sudo. Please have these installed:$missing" >&2
+        say "not root, and there is no sudo; please have these installed: ${missing[*]}" >&2
         exit 1
     fi
-    as_root=sudo
+    as_root=(sudo)
 fi
-echo "install-deps: installing$missing"
-export DEBIAN_FRONTEND=noninteractive
+
+apt() {
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$log" 2>&1
+}
+
+say "installing ${missing[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-# shellcheck disable=SC2086 # both are lists of words
-if ! { $as_root apt-get update -q &&
-    $as_root env DEBIAN_FRONTEND=noninteractive \
-        apt-get install -q -y --no-install-recommends $missing; } >"$log" 2>&1; then
+apt update || true # one broken source need not matter: the installation decides
+if ! apt install --no-install-recommends "${missing[@]}"; then
     tail -n 20 "$log" >&2
-    echo "install-deps: apt could not install:$missing" >&2
+    say "apt could not install: ${missing[*]}" >&2
     exit 1
 fi
-echo 'install-deps: done'
+check_cmake
+say 'done'
