@@ -4,6 +4,7 @@
 # Installs what is missing, builds, and makes a thumbnail of every picture in FOLDER, into
 # FOLDER/thumbs. Without FOLDER it makes some sample photos first. OPTIONS go to thumbpool.
 set -eu
+unset CDPATH # it would lead cd elsewhere
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 if [ $# -gt 0 ]; then
@@ -11,9 +12,10 @@ if [ $# -gt 0 ]; then
     shift
     if [ ! -d "$folder" ]; then
         echo "run.sh: $folder: no such folder" >&2
+        echo "Usage: samples/run.sh [FOLDER [OPTIONS...]]" >&2
         exit 2
     fi
-    folder=$(cd "$folder" && pwd)
+    folder=$(cd -- "$folder" && pwd)
 else
     folder=
 fi
@@ -39,11 +41,15 @@ if [ -z "$folder" ]; then
 fi
 
 echo "run.sh: making thumbnails of $folder"
+where="in $folder/thumbs"
+for option; do
+    case $option in -o* | --output*) where='where you asked for them' ;; esac
+done
 status=0
 "$top/build/release/thumbpool" "$@" -- "$folder" || status=$?
 case $status in
-0) echo "run.sh: the thumbnails are in $folder/thumbs" ;;
-1) echo "run.sh: the thumbnails are in $folder/thumbs, but for the files named above" ;;
+0) echo "run.sh: the thumbnails are $where" ;;
+1) echo "run.sh: the thumbnails are $where, but for the files named above" ;;
 *) echo "run.sh: thumbpool ended with exit code $status" >&2 ;;
 esac
 exit "$status"

@@ -3,6 +3,7 @@
 #
 # Installs what is missing first. Without PRESET: release, then asan (AddressSanitizer and UBSan).
 set -eu
+unset CDPATH # it would lead cd elsewhere
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 [ $# -gt 0 ] || set -- release asan
 
