@@ -27,6 +27,11 @@ int supervisor_watch(struct supervisor *supervisor, int fd, uint32_t events, enu
     return epoll_ctl(supervisor->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }
 
+void supervisor_unwatch(struct supervisor *supervisor, int fd)
+{
+    epoll_ctl(supervisor->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void supervisor_watch_room(struct supervisor *supervisor, struct remote *remote, bool room_wanted)
 {
     struct epoll_event event = {
@@ -61,6 +66,7 @@ static int start_zygote(struct supervisor *supervisor)
  * new one is started. */
 static void zygote_lost(struct supervisor *supervisor)
 {
+    supervisor_unwatch(supervisor, supervisor->zygote.control_fd);
     zygote_client_stop(&supervisor->zygote);
     for (unsigned i = supervisor->remote_count; i-- > 0;) {
         struct remote *remote = supervisor->remotes[i];
@@ -82,9 +88,10 @@ static void zygote_lost(struct supervisor *supervisor)
 static void spawned(struct supervisor *supervisor, struct remote *remote, pid_t pid,
                     struct wire_fds *fds)
 {
-    if (fds->count != 1) { /* no descriptor left to receive it with: it may finish, then leave */
+    if (fds->count != 1) { /* no descriptor left to receive it with: nobody could stop this one */
         remote->pid = pid;
-        remote_dismiss(remote);
+        remote_kill(remote);
+        zygote_client_kill(&supervisor->zygote, remote->id);
         return;
     }
     remote_spawned(remote, pid, fds->fds[0]);
@@ -177,7 +184,8 @@ static bool work(struct supervisor *supervisor)
     struct view view = look_at(supervisor->pool);
     if (view.state != POOL_TERMINATED && !view.broken) {
         dispatch(supervisor);
-        if (view.state == POOL_OPEN || view.busy)
+        view = look_at(supervisor->pool); /* it may have broken the pool, or finished a job */
+        if (!view.broken && (view.state == POOL_OPEN || (view.state == POOL_CLOSED && view.busy)))
             return true;
     }
     for (unsigned i = 0; i < supervisor->remote_count; i++) {

@@ -8,7 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +18,10 @@
 /* So many workers in a row that died before they were ready break the pool: something is wrong that
  * trying again will not mend. */
 #define EARLY_DEATHS_MAX 5
+
+/* So often an unstarted task may be in the hands of a worker that dies. An honest page leads to one
+ * or two; a worker that takes its claim back before it dies would go on for ever. */
+#define REQUEUES_MAX 10
 
 /* While a deadline runs, the supervisor wakes this often, to notice when the whole process group
  * was stopped for a time. */
@@ -66,7 +70,7 @@ static void settle_flights(struct supervisor *supervisor, struct remote *remote)
         const bool started = remote_started(remote, slot, &started_ns);
         const bool timed_out = remote->flights[slot].timed_out;
         struct job *job = remote_release(remote, slot);
-        if (started)
+        if (started || (remote->ready && ++job->requeues > REQUEUES_MAX))
             fail_started(supervisor, remote, job, timed_out);
         else
             pool_untake(supervisor->pool, job);
@@ -102,12 +106,14 @@ void remote_gone(struct supervisor *supervisor, struct remote *remote)
     if (remote->state == REMOTE_DEAD)
         return;
     const bool was_asked_to_end = remote->state == REMOTE_STOPPING;
-    /* Closing takes them out of the epoll set: nobody else holds them. */
+    supervisor_unwatch(supervisor, remote->socket_fd);
+    shutdown(remote->socket_fd, SHUT_RDWR);
     close(remote->socket_fd);
     remote->socket_fd = -1;
     if (remote->pidfd >= 0) {
         /* A worker may close its socket and live on; it must not outlive its burial. */
         remote_kill(remote);
+        supervisor_unwatch(supervisor, remote->pidfd);
         close(remote->pidfd);
         remote->pidfd = -1;
     }
@@ -153,6 +159,8 @@ static int serve_message(struct supervisor *supervisor, struct remote *remote, s
     struct job *job;
     struct outcome outcome;
     if (size_bytes == sizeof(*control) && control->type == WIRE_READY) {
+        if (remote->ready) /* said once; a flood of it would keep us from everything else */
+            return -EBADMSG;
         remote->ready = true;
         supervisor->early_deaths = 0;
         supervisor->spawn_failures = 0;
@@ -196,8 +204,21 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
     return a_ns < b_ns ? a_ns : b_ns;
 }
 
+/* Stop a worker because of one task. What it has not started is taken back first, or it might be
+ * started within the grace and die for another's lateness. */
+static void stop_late(struct supervisor *supervisor, struct remote *remote, unsigned late_slot)
+{
+    remote->flights[late_slot].timed_out = true;
+    for (unsigned slot = 0; slot < PAGE_SLOTS; slot++) {
+        struct job *job = slot == late_slot ? NULL : remote_take_back(remote, slot);
+        if (job)
+            pool_untake(supervisor->pool, job);
+    }
+    remote_stop(remote);
+}
+
 /* Stop the worker if one of its tasks has run out of time.  Returns when to look again. */
-static int64_t check_deadlines(struct remote *remote, int64_t now_ns)
+static int64_t check_deadlines(struct supervisor *supervisor, struct remote *remote, int64_t now_ns)
 {
     int64_t next_ns = TIME_NEVER;
     for (unsigned slot = 0; slot < PAGE_SLOTS; slot++) {
@@ -209,20 +230,19 @@ static int64_t check_deadlines(struct remote *remote, int64_t now_ns)
             started_ns += flight->paused_ns;
         const int64_t due_ns = started_ns + flight->job->deadline_ns;
         if (now_ns >= due_ns) {
-            flight->timed_out = true;
-            remote_stop(remote);
-            return remote->kill_at_ns;
+            stop_late(supervisor, remote, slot);
+            return now_ns; /* what was taken back can be handed out */
         }
         next_ns = earlier(next_ns, earlier(due_ns, now_ns + DEADLINE_TICK_NS));
     }
     return next_ns;
 }
 
-static int64_t check_remote(struct remote *remote, int64_t now_ns)
+static int64_t check_remote(struct supervisor *supervisor, struct remote *remote, int64_t now_ns)
 {
     switch (remote->state) {
     case REMOTE_ALIVE:
-        return check_deadlines(remote, now_ns);
+        return check_deadlines(supervisor, remote, now_ns);
     case REMOTE_STOPPING:
         if (now_ns >= remote->kill_at_ns)
             remote_kill(remote);
@@ -233,13 +253,26 @@ static int64_t check_remote(struct remote *remote, int64_t now_ns)
     return TIME_NEVER;
 }
 
+/* Cleared when it is due, whether or not anybody is there to use the chance. */
+static int64_t check_retry(int64_t *retry_at_ns, int64_t now_ns)
+{
+    const int64_t due_ns = *retry_at_ns;
+    if (due_ns == 0)
+        return TIME_NEVER;
+    if (due_ns <= now_ns)
+        *retry_at_ns = 0;
+    return due_ns;
+}
+
 int64_t timers_run(struct supervisor *supervisor)
 {
     const int64_t now_ns = time_now_ns();
-    int64_t next_ns = supervisor->retry_at_ns ? supervisor->retry_at_ns : TIME_NEVER;
+    int64_t next_ns = TIME_NEVER;
+    next_ns = earlier(next_ns, check_retry(&supervisor->hire_at_ns, now_ns));
+    next_ns = earlier(next_ns, check_retry(&supervisor->send_at_ns, now_ns));
     for (unsigned i = supervisor->remote_count; i-- > 0;) { /* downwards: burying removes */
         struct remote *remote = supervisor->remotes[i];
-        const int64_t due_ns = check_remote(remote, now_ns);
+        const int64_t due_ns = check_remote(supervisor, remote, now_ns);
         if (remote->state == REMOTE_DEAD && now_ns >= remote->give_up_ns) {
             bury(supervisor, remote, remote->asked_to_end);
             next_ns = now_ns; /* its tasks can be handed out again: do not sleep on it */

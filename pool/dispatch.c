@@ -16,21 +16,25 @@
  * missing will not come. */
 #define FAILURES_MAX 12
 
-static void back_off(struct supervisor *supervisor, unsigned times)
+static int64_t after_failures(unsigned times)
 {
     int64_t wait_ms = BACK_OFF_MIN_MS;
     while (times-- > 0 && wait_ms < BACK_OFF_MAX_MS)
         wait_ms *= 2;
     if (wait_ms > BACK_OFF_MAX_MS)
         wait_ms = BACK_OFF_MAX_MS;
-    supervisor->retry_at_ns = time_now_ns() + wait_ms * NS_PER_MS;
+    return time_now_ns() + wait_ms * NS_PER_MS;
 }
 
 void dispatch_not_hired(struct supervisor *supervisor, int r)
 {
-    back_off(supervisor, supervisor->spawn_failures++);
+    /* Several that were asked for at once fail for one reason: it is counted once. */
+    if (supervisor->hire_at_ns <= time_now_ns())
+        supervisor->hire_at_ns = after_failures(supervisor->spawn_failures++);
     if (supervisor->spawn_failures >= FAILURES_MAX && supervisor->remote_count == 0)
-        pool_break(supervisor->pool, r, "cannot start a worker process: %s", strerror(-r));
+        /* -EAGAIN would read as "the queue is full" to those who submit. */
+        pool_break(supervisor->pool, r == -EAGAIN ? -ENOMEM : r,
+                   "cannot start a worker process: %s", strerror(-r));
 }
 
 /* Start one worker more.  Returns it, or NULL when it must wait. */
@@ -45,8 +49,10 @@ static struct remote *hire(struct supervisor *supervisor)
             r = zygote_client_spawn(&supervisor->zygote, remote->id, socket_fd, page_fd);
         close(socket_fd);
         close(page_fd);
-        if (r < 0)
+        if (r < 0) {
+            supervisor_unwatch(supervisor, remote->socket_fd);
             remote_free(remote);
+        }
     }
     if (r < 0) { /* -EPIPE too: the zygote's end will be seen, and it is started anew */
         dispatch_not_hired(supervisor, r);
@@ -94,7 +100,7 @@ static bool not_sent(struct supervisor *supervisor, struct job *job, int r)
     struct outcome outcome = OUTCOME_INIT;
     if (++supervisor->send_failures < FAILURES_MAX || something_runs(supervisor)) {
         pool_untake(supervisor->pool, job);
-        back_off(supervisor, supervisor->send_failures);
+        supervisor->send_at_ns = after_failures(supervisor->send_failures);
         return false;
     }
     supervisor->send_failures = 0;
@@ -143,12 +149,10 @@ static void share(struct supervisor *supervisor)
 void dispatch(struct supervisor *supervisor)
 {
     struct pool *pool = supervisor->pool;
-    if (supervisor->retry_at_ns > time_now_ns())
-        return;
-    supervisor->retry_at_ns = 0;
-    while (work_is_queued(pool)) {
+    while (supervisor->send_at_ns <= time_now_ns() && work_is_queued(pool)) {
         struct remote *remote = least_busy(supervisor);
-        if ((!remote || remote->flight_count > 0) && supervisor->remote_count < pool->workers) {
+        if ((!remote || remote->flight_count > 0) && supervisor->remote_count < pool->workers &&
+            supervisor->hire_at_ns <= time_now_ns()) {
             struct remote *hired = hire(supervisor);
             remote = hired ? hired : remote;
         }

@@ -8,6 +8,9 @@
 
 #include "sync_priv.h"
 
+/* Linux has no errno value from here on. */
+#define ERRNO_END 4096
+
 /* I: fixed after create.  L: lock.  A: atomic.  D: written once before done is set, then fixed. */
 struct pool_future {
     atomic_uint refs;     /* A */
@@ -80,6 +83,8 @@ static char *message_of(const struct outcome *outcome)
     if (outcome->message[0])
         return strdup(outcome->message);
     int code = outcome->code == -EREMOTEIO ? outcome->task_code : outcome->code;
+    if (code <= -ERRNO_END) /* a task may return any number */
+        return strdup("failed");
     return strdup(strerror_r(-code, text, sizeof(text)));
 }
 

@@ -144,17 +144,18 @@ static int pull(struct pool_iter *iter)
     return 0;
 }
 
-/* Submit the held item, waiting for room in the queue only when nothing else of ours is on its way.
- * Returns false when it is still held. */
-static bool submit_held(struct pool_iter *iter)
+/* Submit the held item. Waiting for room in the queue, until then, is right only when nothing else
+ * of ours is on its way.  Returns false when it is still held. */
+static bool submit_held(struct pool_iter *iter, int64_t until_ns)
 {
     struct pool_future *future = iter->held_future;
-    struct pool_submit_options submit = iter->submit;
     pthread_mutex_lock(&iter->lock);
-    submit.nonblocking = iter->count > 0 || iter->in_flight > 1; /* the held item is one of them */
+    if (iter->count > 0 || iter->in_flight > 1) /* the held item is one of them */
+        until_ns = 0;
     pthread_mutex_unlock(&iter->lock);
-    int r = pool_submit_future(iter->pool, iter->task, &iter->held_item, &submit, future);
-    if (r == -EAGAIN && submit.nonblocking)
+    int r = pool_submit_future(iter->pool, iter->task, &iter->held_item, &iter->submit, until_ns,
+                               future);
+    if (r == -EAGAIN || r == -ETIMEDOUT)
         return false;
     iter->held_future = NULL; /* the hook has it now: it may be freed already */
     if (r < 0)
@@ -163,7 +164,7 @@ static bool submit_held(struct pool_iter *iter)
 }
 
 /* Keep the window as full as it can be. */
-static int top_up(struct pool_iter *iter)
+static int top_up(struct pool_iter *iter, int64_t until_ns)
 {
     for (;;) {
         if (!iter->held_future) {
@@ -176,7 +177,7 @@ static int top_up(struct pool_iter *iter)
             if (r < 0)
                 return outstanding > 0 ? 0 : r;
         }
-        if (iter->held_future && !submit_held(iter))
+        if (iter->held_future && !submit_held(iter, until_ns))
             return 0;
     }
 }
@@ -184,7 +185,7 @@ static int top_up(struct pool_iter *iter)
 int pool_iter_next(struct pool_iter *iter, int timeout_ms, struct pool_future **ret_future)
 {
     const int64_t until_ns = time_after_ms(timeout_ms);
-    int r = top_up(iter);
+    int r = top_up(iter, timeout_ms == 0 ? 0 : until_ns);
     if (r < 0)
         return r;
     pthread_mutex_lock(&iter->lock);

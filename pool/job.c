@@ -83,9 +83,13 @@ static int item_check(const struct pool_item *item)
     for (size_t i = 0; i < item->field_count; i++)
         if (item->fields[i].size_bytes > 0 && !item->fields[i].data)
             return -EINVAL;
-    for (size_t i = 0; i < item->fd_count; i++)
+    for (size_t i = 0; i < item->fd_count; i++) {
         if (fcntl(item->fds[i], F_GETFD) < 0)
             return -EINVAL;
+        for (size_t k = 0; k < i; k++)
+            if (item->fds[k] == item->fds[i]) /* it could be closed but once */
+                return -EINVAL;
+    }
     return 0;
 }
 

@@ -26,6 +26,8 @@ struct job {
     int *fds;                     /* I */
     size_t fd_count;              /* I */
     bool owns_fds;                /* I, from job_take_fds() on */
+    unsigned requeues;            /* the backend's: times it came back from a dead worker */
+    bool resolved_early;          /* P: terminate or break has resolved, or is about to */
     atomic_bool cancelled;        /* A: the token that pool_call_cancelled() shows */
 };
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "pool_priv.h"
+#include "sync_priv.h"
 #include "table_priv.h"
 
 struct pool_results {
@@ -56,10 +57,9 @@ int pool_map(struct pool *pool, const char *task, const struct pool_item *items,
              const struct pool_submit_options *options, struct pool_results **ret_results)
 {
     struct pool_results *results;
-    struct pool_submit_options blocking = POOL_SUBMIT_INIT;
-    if (options)
-        blocking = *options;
-    blocking.nonblocking = false;
+    const struct pool_submit_options defaults = POOL_SUBMIT_INIT;
+    if (!options)
+        options = &defaults;
 
     int r = table_find(pool->tasks, task);
     if (r < 0)
@@ -69,7 +69,7 @@ int pool_map(struct pool *pool, const char *task, const struct pool_item *items,
     if (r < 0)
         return r;
     for (size_t i = 0; i < count; i++) {
-        r = pool_submit_future(pool, task, &items[i], &blocking, results->futures[i]);
+        r = pool_submit_future(pool, task, &items[i], options, TIME_NEVER, results->futures[i]);
         if (r < 0)
             pool_refuse_item(pool, &items[i], r, results->futures[i]);
     }

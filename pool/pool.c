@@ -114,9 +114,10 @@ unsigned pool_workers(const struct pool *pool)
 
 /* ---- Submit -------------------------------------------------------------------------------- */
 
-/* May a job be queued? Waits for room if it may. */
-static int admit_locked(struct pool *pool, const struct pool_submit_options *options)
+/* May a job be queued? Waits for room until then, if it may; with until_ns 0 not at all. */
+static int admit_locked(struct pool *pool, int64_t until_ns)
 {
+    int r = 0;
     for (;;) {
         if (pool->broken < 0)
             return pool->broken;
@@ -124,19 +125,19 @@ static int admit_locked(struct pool *pool, const struct pool_submit_options *opt
             return -ESHUTDOWN;
         if (pool->backend->unbounded || pool->queued.count < pool->queue_max)
             return 0;
-        if (options->nonblocking)
+        if (until_ns == 0)
             return -EAGAIN;
-        pthread_cond_wait(&pool->has_room, &pool->lock);
+        if (r < 0)
+            return r;
+        r = cond_wait_until(&pool->has_room, &pool->lock, until_ns);
     }
 }
 
 int pool_submit_future(struct pool *pool, const char *task, const struct pool_item *item,
-                       const struct pool_submit_options *options, struct pool_future *future)
+                       const struct pool_submit_options *options, int64_t until_ns,
+                       struct pool_future *future)
 {
-    const struct pool_submit_options defaults = POOL_SUBMIT_INIT;
     struct job *job = NULL;
-    if (!options)
-        options = &defaults;
     int index = table_find(pool->tasks, task);
     if (index < 0)
         return index;
@@ -147,7 +148,7 @@ int pool_submit_future(struct pool *pool, const char *task, const struct pool_it
         return r;
 
     pthread_mutex_lock(&pool->lock);
-    r = admit_locked(pool, options);
+    r = admit_locked(pool, until_ns);
     if (r == 0) {
         job_take_fds(job);
         job_list_append(&pool->queued, job);
@@ -178,7 +179,10 @@ void pool_refuse_item(struct pool *pool, const struct pool_item *item, int r,
 int pool_submit(struct pool *pool, const char *task, const struct pool_item *item,
                 const struct pool_submit_options *options, struct pool_future **ret_future)
 {
+    const struct pool_submit_options defaults = POOL_SUBMIT_INIT;
     struct pool_future *future;
+    if (!options)
+        options = &defaults;
     int r = table_find(pool->tasks, task);
     if (r < 0)
         return r;
@@ -186,7 +190,8 @@ int pool_submit(struct pool *pool, const char *task, const struct pool_item *ite
     if (r < 0)
         return r;
     future_set_user(future, item->user);
-    r = pool_submit_future(pool, task, item, options, future);
+    r = pool_submit_future(pool, task, item, options, options->nonblocking ? 0 : TIME_NEVER,
+                           future);
     if (r == 0 && ret_future) {
         *ret_future = future;
         future = NULL;
@@ -197,9 +202,15 @@ int pool_submit(struct pool *pool, const char *task, const struct pool_item *ite
 
 /* ---- Jobs on their way --------------------------------------------------------------------- */
 
+static bool pool_is_over_locked(const struct pool *pool)
+{
+    return pool->queued.count == 0 && pool->running.count == 0 && pool->live == 0 &&
+           pool->ending == 0;
+}
+
 static void announce_if_over_locked(struct pool *pool)
 {
-    if (pool->queued.count == 0 && pool->running.count == 0 && pool->live == 0)
+    if (pool_is_over_locked(pool))
         pthread_cond_broadcast(&pool->is_over);
 }
 
@@ -237,8 +248,29 @@ bool pool_take_job_locked(struct pool *pool, struct job *job)
     return false;
 }
 
+/* What jobs without a result end with, once the pool was terminated or broken. */
+static void end_outcome_locked(const struct pool *pool, struct outcome *outcome)
+{
+    outcome->code = pool->broken < 0 ? pool->broken : -ECANCELED;
+    snprintf(outcome->message, sizeof(outcome->message), "%s",
+             pool->broken < 0 ? pool->broken_message : "the pool was terminated");
+}
+
+/* After a terminate or a break, a job that has no result ends with that, whatever its worker met on
+ * the way out: the workers are being killed, and who is faster must not matter. */
+static void blame_the_end_locked(const struct pool *pool, struct outcome *outcome)
+{
+    if (outcome->code == 0 || (pool->state != POOL_TERMINATED && pool->broken == 0))
+        return;
+    *outcome = (struct outcome)OUTCOME_INIT;
+    end_outcome_locked(pool, outcome);
+}
+
 void pool_finish(struct pool *pool, struct job *job, struct outcome *outcome)
 {
+    pthread_mutex_lock(&pool->lock);
+    blame_the_end_locked(pool, outcome);
+    pthread_mutex_unlock(&pool->lock);
     /* Published before it is removed: whoever sees the pool idle sees every future done. */
     future_resolve(job->future, outcome);
     pthread_mutex_lock(&pool->lock);
@@ -260,97 +292,114 @@ void pool_untake(struct pool *pool, struct job *job)
     }
     pthread_mutex_unlock(&pool->lock);
     if (job) {
-        outcome.code = -ECANCELED; /* its future was resolved when the pool ended */
+        outcome.code = -ECANCELED; /* or what broke the pool: see pool_finish() */
         pool_finish(pool, job, &outcome);
     }
 }
 
 /* ---- The end ------------------------------------------------------------------------------- */
 
-/* End every job's future with code. Queued jobs are freed; running ones are the backend's to
- * finish, and see their token. References are collected under the lock and resolved without it. */
-static void resolve_everything(struct pool *pool, int code, const char *message)
+/* A call that ends the pool is under way: until end_done() the pool is not over, so that nobody who
+ * joins it frees it under us. */
+static void end_begin_locked(struct pool *pool)
 {
-    struct job_list queued;
-    struct pool_future **running = NULL;
-    size_t count = 0;
-
-    pthread_mutex_lock(&pool->lock);
-    queued = pool->queued;
-    pool->queued = (struct job_list){0};
-    if (pool->running.count > 0)
-        running = calloc(pool->running.count, sizeof(running[0]));
-    for (struct job *job = pool->running.first; job; job = job->next) {
-        atomic_store_explicit(&job->cancelled, true, memory_order_relaxed);
-        if (running)
-            running[count++] = future_ref(job->future);
-    }
+    pool->ending++;
     pthread_cond_broadcast(&pool->has_room);
     pthread_cond_broadcast(&pool->has_work);
-    pthread_mutex_unlock(&pool->lock);
+}
 
-    for (struct job *job = queued.first, *next; job; job = next) {
-        struct outcome outcome = OUTCOME_INIT;
-        outcome.code = code;
-        snprintf(outcome.message, sizeof(outcome.message), "%s", message);
-        next = job->next;
-        future_resolve(job->future, &outcome);
-        job_free(job);
-    }
-    /* Without memory for the list, the running ones are resolved when the backend ends them. */
-    for (size_t i = 0; i < count; i++) {
-        struct outcome outcome = OUTCOME_INIT;
-        outcome.code = code;
-        snprintf(outcome.message, sizeof(outcome.message), "%s", message);
-        future_resolve(running[i], &outcome);
-        pool_future_free(running[i]);
-    }
-    free(running);
+static void end_done(struct pool *pool)
+{
     pthread_mutex_lock(&pool->lock);
+    pool->ending--;
     announce_if_over_locked(pool);
     pthread_mutex_unlock(&pool->lock);
 }
 
+/* The next running job whose future is still to be resolved: a reference to the future, or NULL. */
+static struct pool_future *next_running(struct pool *pool)
+{
+    struct pool_future *future = NULL;
+    pthread_mutex_lock(&pool->lock);
+    for (struct job *job = pool->running.first; job && !future; job = job->next) {
+        if (job->resolved_early)
+            continue;
+        job->resolved_early = true;
+        atomic_store_explicit(&job->cancelled, true, memory_order_relaxed);
+        future = future_ref(job->future);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return future;
+}
+
+/* End every job's future; the pool's state says with what. Queued jobs are freed; running ones are
+ * the backend's to finish, and see their token. Needs no memory: it must not fail. */
+static void resolve_everything(struct pool *pool)
+{
+    struct pool_future *future;
+    struct job *job;
+    while ((job = pool_take(pool))) { /* from one list to the other, where pool_finish() wants it */
+        struct outcome outcome = OUTCOME_INIT;
+        outcome.code = -ECANCELED;
+        pool_finish(pool, job, &outcome);
+    }
+    while ((future = next_running(pool))) {
+        struct outcome outcome = OUTCOME_INIT;
+        pthread_mutex_lock(&pool->lock);
+        end_outcome_locked(pool, &outcome);
+        pthread_mutex_unlock(&pool->lock);
+        future_resolve(future, &outcome);
+        pool_future_free(future);
+    }
+}
+
 void pool_break(struct pool *pool, int code, const char *format, ...)
 {
-    char message[MESSAGE_BYTES];
     va_list args;
-    va_start(args, format);
-    vsnprintf(message, sizeof(message), format, args);
-    va_end(args);
     pthread_mutex_lock(&pool->lock);
     const bool first = pool->broken == 0;
     if (first) {
         pool->broken = code;
-        memcpy(pool->broken_message, message, sizeof(message));
+        va_start(args, format);
+        vsnprintf(pool->broken_message, sizeof(pool->broken_message), format, args);
+        va_end(args);
+        end_begin_locked(pool);
     }
     pthread_mutex_unlock(&pool->lock);
-    if (first)
-        resolve_everything(pool, code, message);
+    if (first) {
+        resolve_everything(pool);
+        end_done(pool);
+    }
 }
 
 void pool_close(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     const bool changed = pool->state == POOL_OPEN;
-    if (changed)
+    if (changed) {
         pool->state = POOL_CLOSED;
-    pthread_cond_broadcast(&pool->has_room);
-    pthread_cond_broadcast(&pool->has_work);
+        end_begin_locked(pool);
+    }
     pthread_mutex_unlock(&pool->lock);
-    if (changed)
+    if (changed) {
         pool->backend->state_changed(pool);
+        end_done(pool);
+    }
 }
 
 void pool_terminate(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     const bool changed = pool->state != POOL_TERMINATED;
-    pool->state = POOL_TERMINATED;
+    if (changed) {
+        pool->state = POOL_TERMINATED;
+        end_begin_locked(pool);
+    }
     pthread_mutex_unlock(&pool->lock);
     if (changed) {
-        resolve_everything(pool, -ECANCELED, "the pool was terminated");
+        resolve_everything(pool);
         pool->backend->state_changed(pool);
+        end_done(pool);
     }
 }
 
@@ -361,7 +410,7 @@ int pool_join(struct pool *pool, int timeout_ms)
     pthread_mutex_lock(&pool->lock);
     if (pool->state == POOL_OPEN)
         r = -EINVAL;
-    while (r == 0 && (pool->queued.count > 0 || pool->running.count > 0 || pool->live > 0))
+    while (r == 0 && !pool_is_over_locked(pool))
         r = cond_wait_until(&pool->is_over, &pool->lock, until_ns);
     pthread_mutex_unlock(&pool->lock);
     return r;

@@ -119,9 +119,9 @@ int pool_call_write(struct pool_call *call, const void *data, size_t size_bytes)
 int pool_call_fail(struct pool_call *call, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/** Should the task give up? True once its deadline has passed or the pool was terminated. Serial
- *  and thread workers cannot be stopped from outside, so long tasks poll this and return (the code
- *  does not matter); a process worker is killed if it does not.
+/** Should the task give up? True once its deadline has passed or, in a serial or thread worker, the
+ *  pool was terminated. These cannot be stopped from outside, so long tasks poll this and return
+ *  (the code does not matter). A process worker is stopped by signals.
  *  Thread safety: any thread while the task runs. */
 bool pool_call_cancelled(const struct pool_call *call);
 
@@ -145,7 +145,7 @@ void pool_call_set_local(struct pool_call *call, void *value, void (*release)(vo
 int pool_main(int argc, char **argv, const struct pool_tasks *tasks);
 
 /** The number of CPUs that this process may use: by its affinity mask and by its cgroup's CPU
- *  quota, at least 1.  Mirrors: os.process_cpu_count(), which leaves out the quota. */
+ *  quota (version 2), at least 1.  Mirrors: os.process_cpu_count(), which leaves out the quota. */
 unsigned pool_cpu_count(void);
 
 /* ---- Pools --------------------------------------------------------------------------------- */
@@ -239,7 +239,8 @@ struct pool_submit_options {
  *  With the serial backend the task has run when this returns.
  *  Returns 0, or
  *    -ENOENT     no task of that name
- *    -EINVAL     too many fields or descriptors, a descriptor that is not open
+ *    -EINVAL     too many fields or descriptors, a descriptor that is not open or there twice, a
+ *                negative deadline
  *    -EAGAIN     the queue is full (nonblocking only)
  *    -ESHUTDOWN  after pool_close() or pool_terminate()
  *    -ENOMEM

@@ -38,6 +38,7 @@ struct pool {
     struct job_list queued;             /* L: limited by queue_max */
     struct job_list running;            /* L */
     enum pool_state state;              /* L */
+    unsigned ending;                    /* L: calls that close, terminate or break, under way */
     unsigned live;                      /* L: threads of the backend that still run */
     int broken;                         /* L: 0, or the error that broke the pool */
     char broken_message[MESSAGE_BYTES]; /* L */
@@ -68,9 +69,12 @@ void pool_thread_ended(struct pool *pool);
 
 /** Submit one task whose outcome goes to a given future.
  *  future: borrowed; the job takes a reference.  item: its descriptors are taken on success.
- *  Returns as pool_submit(). */
+ *  options: not NULL; nonblocking is not looked at.  until_ns: how long to wait for room in the
+ *  queue; 0 = not at all (-EAGAIN), TIME_NEVER = as long as it takes.
+ *  Returns as pool_submit(), or -ETIMEDOUT. */
 int pool_submit_future(struct pool *pool, const char *task, const struct pool_item *item,
-                       const struct pool_submit_options *options, struct pool_future *future);
+                       const struct pool_submit_options *options, int64_t until_ns,
+                       struct pool_future *future);
 
 /** An item cannot be submitted after all (r says why): close its descriptors and end its future. */
 void pool_refuse_item(struct pool *pool, const struct pool_item *item, int r,

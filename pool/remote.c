@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -231,8 +232,9 @@ int remote_read_result(struct remote *remote, const void *message, size_t size_b
         if (r == -EBADMSG)
             return r;
         if (r < 0) { /* our own shortage: the result is lost, and says so */
-            outcome.code = -EREMOTEIO;
-            outcome.task_code = r;
+            outcome.code = r;
+            snprintf(outcome.message, sizeof(outcome.message),
+                     "its result could not be received: %s", strerror(-r));
         }
     }
     *ret_job = remote_release(remote, head.slot);
@@ -242,7 +244,8 @@ int remote_read_result(struct remote *remote, const void *message, size_t size_b
 
 /* ---- Ending -------------------------------------------------------------------------------- */
 
-/* Before SPAWNED there is nobody to signal: it is kept, and delivered by remote_spawned(). */
+/* Before SPAWNED there is nobody to signal: it is kept, and delivered by remote_spawned(). (A
+ * worker whose pidfd is lost on the way is killed through the zygote.) */
 static void signal_to(struct remote *remote, int signal_number)
 {
     if (remote->pidfd >= 0)
@@ -264,7 +267,7 @@ void remote_dismiss(struct remote *remote)
     if (remote->state != REMOTE_ALIVE)
         return;
     remote->state = REMOTE_STOPPING;
-    remote->kill_at_ns = time_now_ns() + 10 * GRACE_MS * NS_PER_MS;
+    remote->kill_at_ns = time_now_ns() + LEAVE_MS * NS_PER_MS;
     shutdown(remote->socket_fd, SHUT_WR);
 }
 

@@ -16,8 +16,11 @@
 #include "job_priv.h"
 #include "wire_priv.h"
 
-/** From SIGTERM to SIGKILL, and how long an idle worker may take to leave. */
+/** From SIGTERM to SIGKILL. */
 #define GRACE_MS 500
+
+/** How long an idle worker may take to leave: it releases what its tasks kept. */
+#define LEAVE_MS 5000
 
 /** How long the exit status may lag behind the end itself. */
 #define STATUS_WAIT_MS 1000

@@ -48,7 +48,8 @@ struct supervisor {
     unsigned spawn_failures;     /* S: in a row */
     unsigned send_failures;      /* S: in a row, for want of descriptors or memory */
     unsigned zygote_deaths;      /* S: in a row */
-    int64_t retry_at_ns;         /* S: a shortage: start nothing before; 0 = none */
+    int64_t hire_at_ns;          /* S: no worker could be had: try none before; 0 = at any time */
+    int64_t send_at_ns;          /* S: a job could not be sent: send none before; 0 = at any time */
     _Alignas(JOB_ALIGN)
         uint8_t message[sizeof(struct wire_result) + WIRE_INLINE_MAX + MESSAGE_BYTES]; /* S */
 };
@@ -58,6 +59,10 @@ enum event_kind { EVENT_WAKE, EVENT_CONTROL, EVENT_SOCKET, EVENT_PIDFD, EVENT_KI
 
 int supervisor_watch(struct supervisor *supervisor, int fd, uint32_t events, enum event_kind kind,
                      uint32_t id);
+
+/** No more. Before every close: a host that forks leaves the child a copy of the descriptor, and
+ *  the open file behind it would stay watched for ever. */
+void supervisor_unwatch(struct supervisor *supervisor, int fd);
 
 /** Be woken again when a full socket is writable, or no more. */
 void supervisor_watch_room(struct supervisor *supervisor, struct remote *remote, bool room_wanted);

@@ -76,6 +76,8 @@ ssize_t wire_receive(int fd, void *buffer, size_t size_bytes, struct wire_fds *r
     if (got < 0)
         return -errno;
     take_fds(&msg, &taken);
+    if (got == 0) /* end of file, or an empty message, which no sound peer sends: the same to us */
+        wire_fds_done(&taken);
     if (msg.msg_flags & MSG_TRUNC) {
         wire_fds_done(&taken);
         return -EBADMSG;

@@ -8,13 +8,15 @@
  *   worker  forked by the zygote; runs tasks, one at a time.
  *
  * Sockets are SOCK_SEQPACKET pairs: a message arrives whole or not at all, end of file means the
- * peer is gone, descriptors can come along. Nobody but its two owners holds an end of one.
+ * peer is gone, descriptors can come along. Nobody but its two owners holds an end of one, unless
+ * the host forks: so ends are shut down, not only closed, and taken out of epoll by name.
  *
  *   host <-> zygote ("control")          host <-> each worker
  *     <- HELLO  version, table hash        -> TASK    header + packed fields (+ descriptors)
  *     -> SPAWN  id + [socket, page]        <- READY   the worker has set itself up
  *     <- SPAWNED id, pid + [pidfd]         <- RESULT  header + value + message
  *     <- FAILED  id, errno
+ *     -> KILL    id: of a worker whose pidfd was lost
  *     <- EXITED  id, pid, wait status
  *
  * A payload or value above WIRE_INLINE_MAX travels as a sealed memfd (blob_priv.h), which is then
@@ -26,8 +28,8 @@
  * compare-and-swap, so exactly one of them wins, with no message and no lock. The word outlives the
  * worker: after a death, STARTED names the task that was running, SENT those that were not. The
  * generation in the word's upper bits keeps a late swap from touching the next task in the slot.
- * The host trusts nothing it reads there beyond "which of my tasks": a worker that lies only harms
- * its own.
+ * The host trusts nothing it reads there beyond "which of my tasks": a worker that lies harms the
+ * tasks that it holds, and is replaced.
  *
  * All structures have fixed-width members and no padding; both sides run on one machine. */
 #ifndef POOL_WIRE_PRIV_H
@@ -47,6 +49,7 @@
 enum wire_type {
     WIRE_HELLO = 1,
     WIRE_SPAWN,
+    WIRE_KILL,
     WIRE_SPAWNED,
     WIRE_FAILED,
     WIRE_EXITED,

@@ -6,6 +6,7 @@
 #include "worker_priv.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,8 @@
 
 /* Exit statuses that people may meet in pool_error.exit_status. */
 enum { EXIT_SETUP = 120, EXIT_PROTOCOL = 121 };
+
+#define TOO_MANY_REFS_WAIT_MS 5
 
 struct worker {
     int socket_fd;
@@ -65,7 +68,9 @@ static int send_outcome(struct worker *worker, const struct wire_task *task,
         {value.iov_base, fd >= 0 || result.code < 0 ? 0 : value.iov_len},
         message,
     };
-    int r = wire_send(worker->socket_fd, parts, 3, &fd, fd >= 0);
+    int r;
+    while ((r = wire_send(worker->socket_fd, parts, 3, &fd, fd >= 0)) == -ETOOMANYREFS)
+        poll(NULL, 0, TOO_MANY_REFS_WAIT_MS); /* until the host has received some */
     if (fd >= 0)
         close(fd);
     return r;

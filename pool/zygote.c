@@ -149,9 +149,23 @@ static int spawn(struct zygote *zygote, uint32_t id, const struct wire_fds *fds)
         reply.value = -r;
     }
     r = say(zygote, &reply, &pidfd, pidfd >= 0);
-    if (pidfd >= 0)
-        close(pidfd);
+    if (pidfd < 0)
+        return r;
+    close(pidfd);
+    if (r < 0 && r != -EPIPE) { /* too many descriptors under way: without its pidfd it is no use */
+        kill(reply.pid, SIGKILL);
+        reply.type = WIRE_FAILED;
+        reply.value = -r;
+        r = say(zygote, &reply, NULL, 0);
+    }
     return r;
+}
+
+static void kill_child(const struct zygote *zygote, uint32_t id)
+{
+    for (size_t i = 0; i < zygote->count; i++)
+        if (zygote->children[i].id == id)
+            kill(zygote->children[i].pid, SIGKILL); /* not reaped yet: the number is its own */
 }
 
 /* Reap one child if there is one to reap.  Returns 1, 0 when there is none, or -errno. */
@@ -240,6 +254,10 @@ static int serve_control(struct zygote *zygote)
     int r = -EBADMSG;
     if (got == sizeof(request) && request.type == WIRE_SPAWN)
         r = spawn(zygote, request.worker_id, &fds);
+    if (got == sizeof(request) && request.type == WIRE_KILL) {
+        kill_child(zygote, request.worker_id);
+        r = 0;
+    }
     wire_fds_done(&fds);
     return r < 0 ? r : 1;
 }

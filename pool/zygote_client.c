@@ -115,8 +115,7 @@ int zygote_client_start(struct zygote_client *zygote, const char *program,
         r = -errno;
     if (r < 0) {
         /* A program that is no zygote does not end at end of file either. */
-        if (started.pidfd >= 0)
-            syscall(SYS_pidfd_send_signal, started.pidfd, SIGKILL, NULL, 0);
+        kill(started.pid, SIGKILL); /* not reaped yet */
         zygote_client_stop(&started);
         return r;
     }
@@ -133,11 +132,31 @@ int zygote_client_spawn(struct zygote_client *zygote, uint32_t worker_id, int so
     return wire_send(zygote->control_fd, &part, 1, fds, 2);
 }
 
+void zygote_client_kill(struct zygote_client *zygote, uint32_t worker_id)
+{
+    const struct wire_control request = {.type = WIRE_KILL, .worker_id = worker_id};
+    const struct iovec part = {(void *)&request, sizeof(request)};
+    wire_send(zygote->control_fd, &part, 1, NULL, 0); /* if it fails, the zygote is gone */
+}
+
+/* Reap it. A host that reaps everybody, or ignores SIGCHLD, may have been faster: that is fine. */
+static void reap(const struct zygote_client *zygote)
+{
+    siginfo_t info;
+    int r;
+    do /* by pidfd: the number may name another child by now */
+        r = zygote->pidfd >= 0 ? waitid(P_PIDFD, (id_t)zygote->pidfd, &info, WEXITED)
+                               : waitpid(zygote->pid, NULL, 0);
+    while (r < 0 && errno == EINTR);
+}
+
 void zygote_client_stop(struct zygote_client *zygote)
 {
     struct pollfd wait = {.fd = zygote->pidfd, .events = POLLIN};
     if (zygote->pid <= 0)
         return;
+    if (zygote->control_fd >= 0)
+        shutdown(zygote->control_fd, SHUT_RDWR); /* a child that the host forked may hold it too */
     close_fd(&zygote->control_fd);
     if (zygote->pidfd >= 0) {
         const int64_t until_ns = time_after_ms(STOP_TIMEOUT_MS);
@@ -149,9 +168,7 @@ void zygote_client_stop(struct zygote_client *zygote)
         if (r <= 0) /* stopped, perhaps; its workers die with it */
             syscall(SYS_pidfd_send_signal, zygote->pidfd, SIGKILL, NULL, 0);
     }
-    /* A host that reaps everybody, or ignores SIGCHLD, may have been faster: ECHILD is fine. */
-    while (waitpid(zygote->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
+    reap(zygote);
     close_fd(&zygote->pidfd);
     *zygote = (struct zygote_client)ZYGOTE_CLIENT_INIT;
 }

@@ -27,6 +27,9 @@ int zygote_client_start(struct zygote_client *zygote, const char *program,
 int zygote_client_spawn(struct zygote_client *zygote, uint32_t worker_id, int socket_fd,
                         int page_fd);
 
+/** Have it kill a worker whose pidfd could not be received. */
+void zygote_client_kill(struct zygote_client *zygote, uint32_t worker_id);
+
 /** End the zygote, and with it every worker that is left, and reap it. NULL-safe on a zygote that
  *  never started. */
 void zygote_client_stop(struct zygote_client *zygote);

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <pool/wire_priv.h>
+
 #include "isolate.h"
 
 static int64_t int_field(struct pool_call *call, size_t index)
@@ -198,6 +200,27 @@ static int task_liar(struct pool_call *call)
     return 0;
 }
 
+static int task_smuggler(struct pool_call *call)
+{
+    int fds[8];
+    (void)call;
+    for (int i = 0; i < 8; i++)
+        fds[i] = STDERR_FILENO;
+    wire_send(WORKER_SOCKET, NULL, 0, fds, 8);
+    pause();
+    return 0;
+}
+
+static int task_again(struct pool_call *call)
+{
+    const struct wire_control ready = {.type = WIRE_READY};
+    const struct iovec part = {(void *)&ready, sizeof(ready)};
+    (void)call;
+    wire_send(WORKER_SOCKET, &part, 1, NULL, 0);
+    pause();
+    return 0;
+}
+
 static const struct pool_task list[] = {
     {"square", task_square}, {"echo", task_echo},         {"count", task_count},
     {"pid", task_pid},       {"sleep", task_sleep},       {"write_late", task_write_late},
@@ -205,7 +228,7 @@ static const struct pool_task list[] = {
     {"die", task_die},       {"stubborn", task_stubborn}, {"overflow", task_overflow},
     {"read", task_read},     {"blow_up", task_blow_up},   {"obedient", task_obedient},
     {"local", task_local},   {"orphan", task_orphan},     {"closer", task_closer},
-    {"liar", task_liar},
+    {"liar", task_liar},     {"smuggler", task_smuggler}, {"again", task_again},
 };
 const struct pool_tasks pool_test_tasks = {list, sizeof(list) / sizeof(list[0])};
 

@@ -21,6 +21,8 @@
  * orphan   leaves a grandchild that holds every descriptor, then dies by SIGKILL
  * closer   closes the worker's socket under the pool's feet (a broken worker)
  * liar     sends a message that makes no sense
+ * smuggler sends an empty message with descriptors that nobody asked for
+ * again    says a second time that its worker is ready
  * write_late  int64 ms: sleeps, then writes a result */
 extern const struct pool_tasks pool_test_tasks;
 

@@ -253,6 +253,37 @@ static void terminate_while_iterating_yields_what_was_in_flight_as_cancelled(voi
     }
 }
 
+static void next_does_not_wait_longer_than_asked_for_a_queue_full_of_others_work(void **state)
+{
+    (void)state;
+    for (size_t b = 1; b < 3; b++) {
+        struct counter counter = {.end = 3};
+        struct pool_options options = POOL_OPTIONS_INIT;
+        struct pool_submit_options nonblocking = {.nonblocking = true};
+        struct pool *pool;
+        struct pool_iter *iter;
+        struct pool_future *future;
+        const struct pool_item item = {0};
+        int count = 0;
+        options.backend = all[b];
+        options.workers = 1;
+        options.queue_max = 1;
+        assert_int_equal(pool_create(&options, &pool), 0);
+        pool_future_free(submit_int(pool, "sleep", 1500 * test_time_scale()));
+        poll(NULL, 0, 100);
+        while (pool_submit(pool, "pid", &item, &nonblocking, NULL) == 0)
+            continue;
+        assert_int_equal(pool_imap_unordered(pool, "square", count_up, &counter, NULL, &iter), 0);
+        assert_int_equal(pool_iter_next(iter, 0, &future), -ETIMEDOUT);
+        assert_int_equal(pool_iter_next(iter, 50, &future), -ETIMEDOUT);
+        for (; pool_iter_next(iter, -1, &future) == 1; count++)
+            pool_future_free(future);
+        assert_int_equal(count, 3);
+        pool_iter_free(iter);
+        pool_free(pool);
+    }
+}
+
 static void a_dying_worker_costs_one_item(void **state)
 {
     (void)state;
@@ -314,6 +345,7 @@ static const struct test_case tests[] = {
     TEST(a_dropped_iterator_leaves_its_tasks_to_end_and_closes_descriptors),
     TEST(items_of_a_terminated_pool_are_refused_one_by_one),
     TEST(terminate_while_iterating_yields_what_was_in_flight_as_cancelled),
+    TEST_LONG(next_does_not_wait_longer_than_asked_for_a_queue_full_of_others_work, 40000),
     TEST(a_dying_worker_costs_one_item),
     TEST_LONG(memory_does_not_grow_with_the_number_of_items, 60000),
 };

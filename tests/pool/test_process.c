@@ -229,6 +229,49 @@ static void a_sleeping_worker_past_the_deadline_ends_by_sigterm(void **state)
     pool_free(pool);
 }
 
+static void what_waits_behind_a_late_task_does_not_die_with_it(void **state)
+{
+    (void)state;
+    struct pool *pool = process_pool(1);
+    /* It ignores SIGTERM and ends by itself within the grace: its worker could start the next. */
+    struct pool_future *late = submit_int_deadline(pool, "stubborn", 300, 100);
+    struct pool_future *behind = submit_int(pool, "write_late", 1000);
+    int r = take_code(late);
+    assert_true(r == 0 || r == -ETIME);
+    assert_int_equal(take_int(behind), 1000);
+    pool_free(pool);
+}
+
+static int64_t cpu_ms(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return (int64_t)used.tv_sec * 1000 + used.tv_nsec / 1000000;
+}
+
+/* The child holds a copy of every descriptor, so nothing is really closed while it lives. */
+static void a_host_that_forks_does_not_make_the_supervisor_spin(void **state)
+{
+    (void)state;
+    struct pool *pool = process_pool(2);
+    pid_t worker = pid_of_a_worker(pool);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        for (;;)
+            pause();
+    kill(worker, SIGKILL);
+    while (pid_of_a_worker(pool) == worker)
+        continue;
+    const int64_t before_ms = cpu_ms();
+    poll(NULL, 0, 500);
+    assert_true(cpu_ms() - before_ms < 250);
+    pool_free(pool);
+    assert_int_equal(kill(child, 0), 0); /* it is none of the pool's */
+    kill(child, SIGKILL);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+}
+
 static void terminate_ends_workers_that_ignore_sigterm(void **state)
 {
     (void)state;
@@ -263,6 +306,12 @@ static void a_worker_that_breaks_the_protocol_is_replaced(void **state)
     assert_int_equal(take_int(submit_int(pool, "square", 3)), 9);
     assert_int_equal(take_code(submit_int(pool, "closer", 0)), -EOWNERDEAD);
     assert_int_equal(take_int(submit_int(pool, "square", 4)), 16);
+    assert_int_equal(take_code(submit_int(pool, "again", 0)), -EOWNERDEAD);
+    assert_int_equal(take_int(submit_int(pool, "square", 5)), 25);
+    /* Not one of the descriptors may stay: the runner counts them. */
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(take_code(submit_int(pool, "smuggler", 0)), -EOWNERDEAD);
+    assert_int_equal(take_int(submit_int(pool, "square", 6)), 36);
     pool_free(pool);
 }
 
@@ -496,6 +545,30 @@ static void a_shortage_that_does_not_end_is_an_error_and_no_hang(void **state)
     pool_free(pool);
 }
 
+/* No descriptors for more workers: those that run must not be slowed down by it. */
+static void workers_that_run_are_not_kept_waiting_for_those_that_cannot_start(void **state)
+{
+    (void)state;
+    struct pool *pool = process_pool(8);
+    struct rlimit before, low;
+    pid_of_a_worker(pool);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    low.rlim_cur = (rlim_t)spare;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (int i = 0; i < 300; i++) { /* ten a second would break this test's time limit */
+        struct pool_future *futures[4];
+        for (int k = 0; k < 4; k++)
+            futures[k] = submit_int(pool, "square", k);
+        for (int k = 0; k < 4; k++)
+            assert_int_equal(take_int(futures[k]), k * k);
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    close(spare);
+    pool_free(pool);
+}
+
 /* A large payload travels in a memfd of its own: without a descriptor for it, that task fails. */
 static void a_task_that_cannot_be_sent_fails_and_the_others_go_on(void **state)
 {
@@ -530,6 +603,8 @@ static const struct test_case tests[] = {
     TEST(an_idle_worker_takes_over_what_waits_behind_a_long_task),
     TEST(a_worker_past_the_deadline_is_replaced_even_if_it_ignores_sigterm),
     TEST(a_sleeping_worker_past_the_deadline_ends_by_sigterm),
+    TEST(what_waits_behind_a_late_task_does_not_die_with_it),
+    TEST(a_host_that_forks_does_not_make_the_supervisor_spin),
     TEST(terminate_ends_workers_that_ignore_sigterm),
     TEST(a_grandchild_that_holds_the_socket_does_not_hide_the_death),
     TEST(a_worker_that_breaks_the_protocol_is_replaced),
@@ -543,6 +618,7 @@ static const struct test_case tests[] = {
     TEST(more_workers_than_cpus_all_work),
     TEST(all_workers_may_send_large_results_at_once),
     TEST(a_shortage_of_descriptors_delays_work_but_loses_none),
+    TEST(workers_that_run_are_not_kept_waiting_for_those_that_cannot_start),
     TEST_LONG(a_shortage_that_does_not_end_is_an_error_and_no_hang, 30000),
     TEST_LONG(a_task_that_cannot_be_sent_fails_and_the_others_go_on, 30000),
 };
