@@ -498,25 +498,38 @@ static void all_workers_may_send_large_results_at_once(void **state)
     pool_free(pool);
 }
 
+/* This process can open nothing more. */
+static void take_all_descriptors(struct rlimit *ret_before)
+{
+    struct rlimit low;
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC); /* the lowest number that is free */
+    assert_true(next >= 0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, ret_before), 0);
+    low = *ret_before;
+    low.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+}
+
+static void give_descriptors_back(const struct rlimit *before)
+{
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, before), 0);
+}
+
 static void a_shortage_of_descriptors_delays_work_but_loses_none(void **state)
 {
     (void)state;
     struct pool *pool = process_pool(4);
-    struct rlimit before, low;
+    struct rlimit before;
     struct pool_future *futures[12];
     pid_of_a_worker(pool);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    low = before;
-    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    low.rlim_cur = (rlim_t)spare; /* not one more */
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    take_all_descriptors(&before);
     for (int i = 0; i < 12; i++)
         futures[i] = submit_int(pool, "write_late", 20);
     poll(NULL, 0, 60);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    give_descriptors_back(&before);
     for (int i = 0; i < 12; i++)
         assert_int_equal(take_int(futures[i]), 20);
-    close(spare);
     pool_free(pool);
 }
 
@@ -524,14 +537,10 @@ static void a_shortage_that_does_not_end_is_an_error_and_no_hang(void **state)
 {
     (void)state;
     struct pool *pool = process_pool(2);
-    struct rlimit before, low;
+    struct rlimit before;
     struct pool_future *futures[3];
     struct pool_error error;
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    low = before;
-    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    low.rlim_cur = (rlim_t)spare;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    take_all_descriptors(&before);
     for (int i = 0; i < 3; i++)
         futures[i] = submit_int(pool, "square", i);
     for (int i = 0; i < 3; i++) {
@@ -540,8 +549,7 @@ static void a_shortage_that_does_not_end_is_an_error_and_no_hang(void **state)
         assert_string_equal(error.message, "cannot start a worker process: Too many open files");
         pool_future_free(futures[i]);
     }
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    close(spare);
+    give_descriptors_back(&before);
     pool_free(pool);
 }
 
@@ -550,13 +558,9 @@ static void workers_that_run_are_not_kept_waiting_for_those_that_cannot_start(vo
 {
     (void)state;
     struct pool *pool = process_pool(8);
-    struct rlimit before, low;
+    struct rlimit before;
     pid_of_a_worker(pool);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    low = before;
-    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    low.rlim_cur = (rlim_t)spare;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    take_all_descriptors(&before);
     for (int i = 0; i < 300; i++) { /* ten a second would break this test's time limit */
         struct pool_future *futures[4];
         for (int k = 0; k < 4; k++)
@@ -564,8 +568,7 @@ static void workers_that_run_are_not_kept_waiting_for_those_that_cannot_start(vo
         for (int k = 0; k < 4; k++)
             assert_int_equal(take_int(futures[k]), k * k);
     }
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    close(spare);
+    give_descriptors_back(&before);
     pool_free(pool);
 }
 
@@ -578,18 +581,13 @@ static void a_task_that_cannot_be_sent_fails_and_the_others_go_on(void **state)
     const struct pool_item item = {.fields = &field, .field_count = 1};
     struct pool *pool = process_pool(1);
     struct pool_future *future;
-    struct rlimit before, low;
+    struct rlimit before;
     pid_of_a_worker(pool);
-    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-    low = before;
-    int spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    low.rlim_cur = (rlim_t)spare;
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    take_all_descriptors(&before);
     assert_int_equal(pool_submit(pool, "echo", &item, NULL, &future), 0);
     assert_int_equal(take_code(future), -EMFILE);
     assert_int_equal(take_int(submit_int(pool, "square", 5)), 25);
-    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-    close(spare);
+    give_descriptors_back(&before);
     pool_free(pool);
 }
 
