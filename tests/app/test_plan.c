@@ -8,6 +8,7 @@
 #include "files.h"
 #include "isolate.h"
 #include "pictures.h"
+#include "walks.h"
 
 static void names_say_the_format_once(void **state)
 {
@@ -44,17 +45,13 @@ static void names_say_the_format_once(void **state)
 /* The verdicts on everything below "in", one line each. */
 static char *plan_all(const char *path, enum img_format format)
 {
-    const char *copy[] = {path};
-    struct options asked = {.paths = copy, .path_count = 1};
     const struct walk_options options = {.follow = true};
-    struct inputs *inputs = NULL;
     struct walk *walk = NULL;
     struct walk_entry entry;
-    struct text message = TEXT_INIT, lines = TEXT_INIT, shown = TEXT_INIT;
+    struct text lines = TEXT_INIT, shown = TEXT_INIT;
     struct plan plan;
     plan_init(&plan);
-    assert_int_equal(chdir(test_scratch()), 0);
-    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    struct inputs *inputs = inputs_of(path);
     assert_int_equal(walk_create(&options, inputs, &walk), 0);
     while (walk_next(walk, true, &entry) == 1) {
         if (entry.kind != WALK_FILE)
@@ -74,7 +71,6 @@ static char *plan_all(const char *path, enum img_format format)
     plan_done(&plan);
     walk_free(walk);
     inputs_free(inputs);
-    text_done(&message);
     text_done(&shown);
     return keep(lines.data);
 }
@@ -170,21 +166,16 @@ static void unreadable_files_fail_only_when_they_seem_to_be_pictures(void **stat
 static void a_fifo_that_comes_between_does_not_block(void **state)
 {
     (void)state;
-    const char *copy[] = {"in"};
-    struct options asked = {.paths = copy, .path_count = 1};
     const struct walk_options options = {.hidden = false};
-    struct inputs *inputs = NULL;
     struct walk *walk = NULL;
     struct walk_entry entry;
-    struct text message = TEXT_INIT;
     struct plan plan;
     plan_init(&plan);
     make_folder(scratch("in"));
     write_text(scratch("in/a.jpg"), "");
     write_text(scratch("in/b.jpg"), "");
     write_text(scratch("in/c.jpg"), "");
-    assert_int_equal(chdir(test_scratch()), 0);
-    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    struct inputs *inputs = inputs_of("in");
     assert_int_equal(walk_create(&options, inputs, &walk), 0);
     assert_int_equal(walk_next(walk, true, &entry), 1);
     for (int i = 0; i < 3; i++)

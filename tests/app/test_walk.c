@@ -13,6 +13,7 @@
 #include "app/plan_priv.h"
 #include "files.h"
 #include "isolate.h"
+#include "walks.h"
 
 /* A whole walk as one line a file: "F path" (to be opened), "S path: why" or "X path: cause". */
 static char *walk_all(const struct walk_options *options, const char *const *paths)
@@ -231,18 +232,13 @@ static void very_deep_trees_are_walked_with_few_descriptors(void **state)
 static void a_walk_short_of_descriptors_waits_when_told_to(void **state)
 {
     (void)state;
-    const char *copy[] = {"in"};
-    struct options asked = {.paths = copy, .path_count = 1};
     struct walk_options options = {.hidden = false};
-    struct inputs *inputs = NULL;
     struct walk *walk = NULL;
     struct walk_entry entry;
-    struct text message = TEXT_INIT;
     struct rlimit before;
     make_folder(scratch("in/a"));
     write_text(scratch("in/a/file"), "");
-    assert_int_equal(chdir(test_scratch()), 0);
-    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    struct inputs *inputs = inputs_of("in");
     assert_int_equal(walk_create(&options, inputs, &walk), 0);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     const struct rlimit none = {.rlim_cur = 0, .rlim_max = before.rlim_max};
@@ -273,13 +269,9 @@ static void a_walk_short_of_descriptors_waits_when_told_to(void **state)
 static void a_folder_moved_during_the_walk_does_not_lead_outside(void **state)
 {
     (void)state;
-    const char *copy[] = {"in"};
-    struct options asked = {.paths = copy, .path_count = 1};
     struct walk_options options = {.held_max = 1};
-    struct inputs *inputs = NULL;
     struct walk *walk = NULL;
     struct walk_entry entry;
-    struct text message = TEXT_INIT;
     make_folder(scratch("in/a/b/c"));
     make_folder(scratch("outside/b2"));
     write_text(scratch("in/a/b/c/file"), "");
@@ -287,8 +279,7 @@ static void a_folder_moved_during_the_walk_does_not_lead_outside(void **state)
     write_text(scratch("in/a/z/file"), "");
     make_folder(scratch("outside/z")); /* of the same name as one that is still to come */
     write_text(scratch("outside/z/secret"), "");
-    assert_int_equal(chdir(test_scratch()), 0);
-    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    struct inputs *inputs = inputs_of("in");
     assert_int_equal(walk_create(&options, inputs, &walk), 0);
     assert_int_equal(walk_next(walk, true, &entry), 1);
     assert_string_equal(entry.folder, "a/b/c");
@@ -321,19 +312,14 @@ static void many_folders_need_few_descriptors(void **state)
 static void siblings_tried_are_remembered_in_their_folder_only(void **state)
 {
     (void)state;
-    const char *copy[] = {"in"};
-    struct options asked = {.paths = copy, .path_count = 1};
     const struct walk_options options = {.hidden = false};
-    struct inputs *inputs = NULL;
     struct walk *walk = NULL;
     struct walk_entry entry;
-    struct text message = TEXT_INIT;
     make_folder(scratch("in/sub"));
     write_text(scratch("in/a"), "");
     write_text(scratch("in/b"), "");
     write_text(scratch("in/sub/c"), "");
-    assert_int_equal(chdir(test_scratch()), 0);
-    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    struct inputs *inputs = inputs_of("in");
     assert_int_equal(walk_create(&options, inputs, &walk), 0);
     assert_int_equal(walk_next(walk, true, &entry), 1);
     walk_mark_tried(walk);
