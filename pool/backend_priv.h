@@ -1,28 +1,41 @@
 /* backend_priv.h: what a backend is to the pool; private to pool.
  *
  * The pool keeps the queue, the limits and the futures' bookkeeping; a backend takes jobs from the
- * queue (pool_take), runs them somewhere, and hands back how they ended (pool_finish). Adding a
- * backend is adding one file with one such table. */
+ * queue (pool_take_locked), runs them somewhere, and hands back how they ended (pool_finish).
+ * Adding a backend is adding one file with one such table. */
 #ifndef POOL_BACKEND_PRIV_H
 #define POOL_BACKEND_PRIV_H
 
-struct pool;
-struct job;
+#include <stddef.h>
+
+#include "pool.h"
 
 struct backend {
-    /** Get ready to take jobs. options: borrowed for the call.  Returns 0 or -errno, and then has
-     *  cleaned up after itself. Sets pool->backend_data. */
+    /** Get ready to take jobs, with pool->workers_min workers started.
+     *  Returns 0 or -errno, and then has cleaned up after itself. Sets pool->backend_data. */
     int (*start)(struct pool *pool, const char *worker_program);
-    /** A job was put into the queue by the calling thread, which holds no lock. */
-    void (*submitted)(struct pool *pool, struct job *job);
-    /** The pool was closed, terminated or broken: look at pool->state. No lock is held. */
-    void (*state_changed)(struct pool *pool);
+    /** Jobs were put into the queue by the calling thread, which holds no lock. */
+    void (*submitted)(struct pool *pool);
+    /** The pool was closed, terminated, broken or resized: look at it. No lock is held. */
+    void (*changed)(struct pool *pool);
+    /** pool_future_cancel() of a job that this backend holds. No lock is held. */
+    int (*cancel)(struct pool *pool, struct pool_future *future, bool stop_running);
+    /** Has a worker started this job, which this backend holds? No lock is held. */
+    bool (*running)(struct pool *pool, struct pool_future *future);
+    /** The workers' numbers.  Returns how many there are; fills as many as there is room for.
+     *  ret_busy: how many of them run a task. */
+    unsigned (*workers)(struct pool *pool, struct pool_worker_stats *ret_workers, size_t room,
+                        unsigned *ret_busy);
     /** Everything has ended and pool->live is 0: join threads, free pool->backend_data. */
     void (*stop)(struct pool *pool);
+    /** In a forked child: close this process's copies of the descriptors, touch nothing else. */
+    void (*abandon)(struct pool *pool);
     /** The queue takes any number of jobs: they run in their submitters. */
-    int unbounded;
+    bool unbounded;
+    /** Workers can be added and let go. */
+    bool resizable;
 };
 
-extern const struct backend backend_serial, backend_thread, backend_process;
+extern const struct backend pool_backend_serial, pool_backend_thread, pool_backend_process;
 
 #endif

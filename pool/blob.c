@@ -11,7 +11,7 @@
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-void blob_done(struct blob *blob)
+void pool_blob_done(struct blob *blob)
 {
     if (blob->mapped)
         munmap(blob->data, blob->size_bytes);
@@ -35,7 +35,7 @@ static int write_all(int fd, const void *data, size_t size_bytes)
     return 0;
 }
 
-int blob_to_memfd(const struct iovec *parts, int part_count, int *ret_fd)
+int pool_blob_to_memfd(const struct iovec *parts, int part_count, int *ret_fd)
 {
     int fd = memfd_create("pool-payload", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
@@ -53,7 +53,7 @@ int blob_to_memfd(const struct iovec *parts, int part_count, int *ret_fd)
     return 0;
 }
 
-int blob_from_memfd(int fd, size_t size_bytes, struct blob *ret_blob)
+int pool_blob_from_memfd(int fd, size_t size_bytes, struct blob *ret_blob)
 {
     struct stat st;
     int seals = fcntl(fd, F_GET_SEALS);

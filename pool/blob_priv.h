@@ -19,15 +19,15 @@ struct blob {
 };
 
 /** Release the bytes and make the blob empty. */
-void blob_done(struct blob *blob);
+void pool_blob_done(struct blob *blob);
 
 /** Write the parts one after the other into a new sealed memfd.
  *  ret_fd: owned, close-on-exec.  Returns 0 or -errno. */
-int blob_to_memfd(const struct iovec *parts, int part_count, int *ret_fd);
+int pool_blob_to_memfd(const struct iovec *parts, int part_count, int *ret_fd);
 
 /** Map a memfd that a peer sent: size_bytes of it, read-only, after checking seals and size.
  *  fd: borrowed; the mapping outlives it.  Returns 0, -EBADMSG when it is not sealed or not of
  *  that size, or -errno. */
-int blob_from_memfd(int fd, size_t size_bytes, struct blob *ret_blob);
+int pool_blob_from_memfd(int fd, size_t size_bytes, struct blob *ret_blob);
 
 #endif

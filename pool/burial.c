@@ -1,9 +1,10 @@
 /* burial.c: what becomes of a worker that ends, and of the tasks in its hands. Part of the
  * supervisor (supervisor_priv.h).
  *
- * The order matters: a worker's socket is read empty first, because the answer may be in it; then
- * its exit status is waited for, because people want to know; then the page decides. The task that
- * had started fails; one that had not goes back to the front of the queue. */
+ * The order matters: a worker's socket and page are read empty first, because the answer may be
+ * there; then its exit status is waited for, because people want to know; then the page decides.
+ * The task that had started fails, or is tried again if it was submitted with retries; one that had
+ * not goes back to the front of the queue. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,17 +16,9 @@
 #include "supervisor_priv.h"
 #include "sync_priv.h"
 
-/* So many workers in a row that died before they were ready break the pool: something is wrong that
- * trying again will not mend. */
-#define EARLY_DEATHS_MAX 5
-
 /* So often an unstarted task may be in the hands of a worker that dies. An honest page leads to one
  * or two; a worker that takes its claim back before it dies would go on for ever. */
 #define REQUEUES_MAX 10
-
-/* While a deadline runs, the supervisor wakes this often, to notice when the whole process group
- * was stopped for a time. */
-#define DEADLINE_TICK_NS NS_PER_S
 
 static void describe_end(const struct remote *remote, char *text, size_t size_bytes)
 {
@@ -38,44 +31,110 @@ static void describe_end(const struct remote *remote, char *text, size_t size_by
         snprintf(text, size_bytes, "exited with status %d", WEXITSTATUS(remote->wait_status));
 }
 
-static void fail_started(struct supervisor *supervisor, const struct remote *remote,
-                         struct job *job, bool timed_out)
+/* An outcome that tells how a worker ended. */
+static struct outcome outcome_of_end(const struct remote *remote, int code)
 {
-    char end[128];
-    struct outcome outcome = OUTCOME_INIT;
+    struct outcome outcome = pool_outcome_of(code);
     outcome.worker_pid = remote->pid;
     if (remote->has_status && WIFSIGNALED(remote->wait_status))
         outcome.signal = WTERMSIG(remote->wait_status);
-    if (timed_out) {
-        outcome.code = -ETIME;
-        snprintf(outcome.message, sizeof(outcome.message), "ran longer than %lld ms",
-                 (long long)(job->deadline_ns / NS_PER_MS));
+    if (remote->has_status && WIFEXITED(remote->wait_status))
+        outcome.exit_status = WEXITSTATUS(remote->wait_status);
+    return outcome;
+}
+
+/* ---- Its tasks ----------------------------------------------------------------------------- */
+
+static void end_timed_out(struct supervisor *supervisor, const struct remote *remote,
+                          struct job *job)
+{
+    struct outcome outcome = outcome_of_end(remote, -ETIME);
+    outcome.exit_status = -1;
+    pool_outcome_say(&outcome, "ran longer than %lld ms",
+                     (long long)(job->deadline_ns / NS_PER_MS));
+    outcome.deaths = job->deaths;
+    job->outcome = outcome;
+    pool_supervisor_end(supervisor, job);
+}
+
+/* Its worker died while it ran: is it tried again? */
+static bool retry(struct supervisor *supervisor, const struct remote *remote, struct job *job)
+{
+    struct pool *pool = supervisor->pool;
+    if (job->retries == 0 || job->deaths >= pool->options.quarantine_deaths)
+        return false;
+    job->retries--;
+    pthread_mutex_lock(&pool->lock);
+    const bool back = pool_untake_locked(pool, job);
+    pool->counts.retried += back;
+    pthread_mutex_unlock(&pool->lock);
+    if (back)
+        pool_supervisor_say(supervisor, POOL_LOG_TASK_RETRIED, remote, job->task->name, 0,
+                            "task %s is tried again: its worker died (%u of %u)", job->task->name,
+                            job->deaths, pool->options.quarantine_deaths);
+    return back;
+}
+
+static void end_started(struct supervisor *supervisor, const struct remote *remote, struct job *job)
+{
+    char end[128];
+    job->deaths++;
+    if (retry(supervisor, remote, job))
+        return;
+    struct outcome outcome = outcome_of_end(remote, -EOWNERDEAD);
+    describe_end(remote, end, sizeof(end));
+    outcome.deaths = job->deaths;
+    outcome.quarantined = job->retries > 0;
+    if (outcome.quarantined) {
+        pool_outcome_say(&outcome, "quarantined after %u deaths: worker process %d %s", job->deaths,
+                         (int)remote->pid, end);
+        pool_supervisor_say(supervisor, POOL_LOG_TASK_QUARANTINED, remote, job->task->name,
+                            -EOWNERDEAD, "task %s has killed %u workers", job->task->name,
+                            job->deaths);
     } else {
-        outcome.code = -EOWNERDEAD;
-        if (remote->has_status && WIFEXITED(remote->wait_status))
-            outcome.exit_status = WEXITSTATUS(remote->wait_status);
-        describe_end(remote, end, sizeof(end));
-        snprintf(outcome.message, sizeof(outcome.message), "worker process %d %s", (int)remote->pid,
-                 end);
+        pool_outcome_say(&outcome, "worker process %d %s", (int)remote->pid, end);
     }
-    pool_finish(supervisor->pool, job, &outcome);
+    job->outcome = outcome;
+    pool_supervisor_end(supervisor, job);
+}
+
+static void requeue(struct supervisor *supervisor, const struct remote *remote, struct job *job)
+{
+    struct pool *pool = supervisor->pool;
+    if (remote->ready && ++job->requeues > REQUEUES_MAX) {
+        end_started(supervisor, remote, job);
+        return;
+    }
+    pthread_mutex_lock(&pool->lock);
+    pool->counts.requeued++;
+    pthread_mutex_unlock(&pool->lock);
+    pool_supervisor_untake(supervisor, job);
 }
 
 static void settle_flights(struct supervisor *supervisor, struct remote *remote)
 {
-    for (unsigned slot = 0; slot < PAGE_SLOTS; slot++) {
+    const uint32_t count = (remote->next - remote->oldest) & NUMBER_MASK;
+    for (uint32_t back = 1; back <= count; back++) { /* the newest first: the queue's order stays */
+        const uint32_t number = (remote->next - back) & NUMBER_MASK;
+        const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
         int64_t started_ns;
-        if (!remote->flights[slot].job)
+        if (!pool_remote_job(remote, number))
             continue;
-        const bool started = remote_started(remote, slot, &started_ns);
-        const bool timed_out = remote->flights[slot].timed_out;
-        struct job *job = remote_release(remote, slot);
-        if (started || (remote->ready && ++job->requeues > REQUEUES_MAX))
-            fail_started(supervisor, remote, job, timed_out);
+        const bool started = pool_remote_started(remote, number, &started_ns);
+        const bool timed_out = flight->timed_out, cancelled = flight->cancelled;
+        struct job *job = pool_remote_release(remote, number);
+        if (started && timed_out)
+            end_timed_out(supervisor, remote, job);
+        else if (started && cancelled)
+            pool_supervisor_end(supervisor, job); /* its future is done already */
+        else if (started)
+            end_started(supervisor, remote, job);
         else
-            pool_untake(supervisor->pool, job);
+            requeue(supervisor, remote, job);
     }
 }
+
+/* ---- Itself -------------------------------------------------------------------------------- */
 
 static void remove_and_free(struct supervisor *supervisor, struct remote *remote)
 {
@@ -85,206 +144,196 @@ static void remove_and_free(struct supervisor *supervisor, struct remote *remote
         supervisor->remotes[i] = supervisor->remotes[--supervisor->remote_count];
         break;
     }
-    remote_free(remote);
+    pool_remote_free(remote);
 }
 
-static void bury(struct supervisor *supervisor, struct remote *remote, bool was_asked_to_end)
+static void start_failed(struct supervisor *supervisor, struct remote *remote)
 {
     char end[128];
+    struct outcome why;
     describe_end(remote, end, sizeof(end));
-    const bool early = !remote->ready && !was_asked_to_end;
-    settle_flights(supervisor, remote);
-    remove_and_free(supervisor, remote);
-    if (early && ++supervisor->early_deaths >= EARLY_DEATHS_MAX)
-        pool_break(supervisor->pool, -EOWNERDEAD,
-                   "%u workers in a row died before they were ready; the last one %s",
-                   supervisor->early_deaths, end);
+    if (remote->failed_init) {
+        const struct outcome *init = &remote->init_outcome;
+        why = pool_outcome_of(init->code);
+        why.task_code = init->task_code;
+        why.worker_pid = remote->pid;
+        pool_outcome_say(&why, "the initializer failed: %s",
+                         init->message ? init->message : strerror(-init->task_code));
+        if (init->where)
+            why.where = strdup(init->where);
+    } else {
+        why = outcome_of_end(remote, -EOWNERDEAD);
+        pool_outcome_say(&why, "workers died before they were ready; the last one %s", end);
+    }
+    pool_staff_start_failed(supervisor, remote, &why);
 }
 
-void remote_gone(struct supervisor *supervisor, struct remote *remote)
+static void tell_end(struct supervisor *supervisor, const struct remote *remote)
+{
+    char end[128];
+    struct pool *pool = supervisor->pool;
+    describe_end(remote, end, sizeof(end));
+    if (!remote->told_to_end) {
+        pthread_mutex_lock(&pool->lock);
+        pool->counts.died++;
+        pthread_mutex_unlock(&pool->lock);
+    }
+    pool_supervisor_say(supervisor,
+                        remote->told_to_end ? POOL_LOG_WORKER_ENDED : POOL_LOG_WORKER_DIED, remote,
+                        NULL, 0, "worker process %d %s", (int)remote->pid, end);
+}
+
+void pool_remote_bury(struct supervisor *supervisor, struct remote *remote)
+{
+    const bool early = remote->failed_init || (!remote->ready && !remote->told_to_end);
+    settle_flights(supervisor, remote);
+    if (early)
+        start_failed(supervisor, remote);
+    else
+        tell_end(supervisor, remote);
+    remove_and_free(supervisor, remote);
+}
+
+void pool_remote_gone(struct supervisor *supervisor, struct remote *remote)
 {
     if (remote->state == REMOTE_DEAD)
         return;
-    const bool was_asked_to_end = remote->state == REMOTE_STOPPING;
-    supervisor_unwatch(supervisor, remote->socket_fd);
+    remote->told_to_end = remote->state == REMOTE_STOPPING;
+    pool_supervisor_unwatch(supervisor, remote->socket_fd);
     shutdown(remote->socket_fd, SHUT_RDWR);
     close(remote->socket_fd);
     remote->socket_fd = -1;
     if (remote->pidfd >= 0) {
         /* A worker may close its socket and live on; it must not outlive its burial. */
-        remote_kill(remote);
-        supervisor_unwatch(supervisor, remote->pidfd);
+        pool_remote_kill(remote);
+        pool_supervisor_unwatch(supervisor, remote->pidfd);
         close(remote->pidfd);
         remote->pidfd = -1;
     }
     remote->state = REMOTE_DEAD;
-    remote->asked_to_end = was_asked_to_end;
     if (remote->has_status || remote->orphan)
-        bury(supervisor, remote, was_asked_to_end);
+        pool_remote_bury(supervisor, remote);
     else
-        remote->give_up_ns = time_now_ns() + STATUS_WAIT_MS * NS_PER_MS;
+        remote->give_up_ns = pool_time_now_ns() + STATUS_WAIT_MS * NS_PER_MS;
 }
 
-void remote_exited(struct supervisor *supervisor, struct remote *remote, int wait_status)
+void pool_remote_exited(struct supervisor *supervisor, struct remote *remote, int wait_status)
 {
     remote->has_status = true;
     remote->wait_status = wait_status;
     if (remote->state == REMOTE_DEAD) {
-        bury(supervisor, remote, remote->asked_to_end);
+        pool_remote_bury(supervisor, remote);
         return;
     }
-    /* All that it ever sent is in the socket now. Draining ends in remote_gone() at end of file;
-     * if a grandchild holds the socket open it does not, and the worker is gone all the same. */
+    /* All that it ever sent is in the socket now. Draining ends in pool_remote_gone() at end of
+     * file; if a grandchild holds the socket open it does not, and the worker is gone all the same.
+     */
     const uint32_t id = remote->id;
-    remote_drain(supervisor, remote);
+    pool_remote_drain(supervisor, remote, true);
     for (unsigned i = 0; i < supervisor->remote_count; i++)
-        if (supervisor->remotes[i]->id == id)
-            remote_gone(supervisor, supervisor->remotes[i]);
+        if (supervisor->remotes[i]->id == id) {
+            pool_remote_gone(supervisor, supervisor->remotes[i]);
+            break;
+        }
 }
 
-void remote_not_started(struct supervisor *supervisor, struct remote *remote, int error)
+void pool_remote_not_started(struct supervisor *supervisor, struct remote *remote, int error)
 {
     settle_flights(supervisor, remote);
+    pool_supervisor_unwatch(supervisor, remote->socket_fd);
     remove_and_free(supervisor, remote);
-    dispatch_not_hired(supervisor, -error);
+    pool_staff_not_hired(supervisor, -error);
 }
 
-/* ---- Messages ------------------------------------------------------------------------------ */
+/* ---- What it says -------------------------------------------------------------------------- */
 
-/* Returns 0, or -EBADMSG for a message that a sound worker would not send. */
+/* A task has come back with its outcome. */
+static void landed(struct supervisor *supervisor, struct remote *remote, struct job *job,
+                   uint64_t ran_ns)
+{
+    remote->moved_ns = pool_time_now_ns();
+    if (remote->flying == 0)
+        remote->idle_ns = remote->moved_ns;
+    pool_dispatch_learn(supervisor, job, ran_ns);
+    pool_supervisor_end(supervisor, job);
+}
+
+/* Read results off the page until there are none and we shall be rung for the next. */
+static int drain_page(struct supervisor *supervisor, struct remote *remote)
+{
+    struct job *job;
+    uint64_t ran_ns;
+    int r;
+    do {
+        while ((r = pool_remote_read_page(remote, &job, &ran_ns)) > 0)
+            landed(supervisor, remote, job, ran_ns);
+    } while (r == 0 && !pool_remote_listen(remote));
+    return r;
+}
+
+static int serve_ready(struct supervisor *supervisor, struct remote *remote, size_t size_bytes,
+                       const struct wire_fds *fds)
+{
+    int r = pool_remote_read_ready(remote, supervisor->message, size_bytes, fds);
+    if (r < 0 || remote->failed_init) /* it ends by itself now */
+        return r;
+    remote->ready = true;
+    remote->idle_ns = pool_time_now_ns();
+    supervisor->start_failures = 0;
+    supervisor->spawn_failures = 0;
+    supervisor->zygote_deaths = 0;
+    pthread_mutex_lock(&supervisor->pool->lock);
+    supervisor->pool->counts.started++;
+    pthread_mutex_unlock(&supervisor->pool->lock);
+    pool_supervisor_say(supervisor, POOL_LOG_WORKER_STARTED, remote, NULL, 0,
+                        "worker process %d is ready", (int)remote->pid);
+    return 0;
+}
+
+/* Returns 0, 1 for a bell, or -EBADMSG for a message that a sound worker would not send. */
 static int serve_message(struct supervisor *supervisor, struct remote *remote, size_t size_bytes,
                          struct wire_fds *fds)
 {
     const struct wire_control *control = (const void *)supervisor->message;
     struct job *job;
-    struct outcome outcome;
-    if (size_bytes == sizeof(*control) && control->type == WIRE_READY) {
-        if (remote->ready) /* said once; a flood of it would keep us from everything else */
-            return -EBADMSG;
-        remote->ready = true;
-        supervisor->early_deaths = 0;
-        supervisor->spawn_failures = 0;
-        supervisor->zygote_deaths = 0;
-        return 0;
-    }
-    int r = remote_read_result(remote, supervisor->message, size_bytes, fds, &job, &outcome);
-    if (r == 0)
-        pool_finish(supervisor->pool, job, &outcome);
-    return r;
+    uint64_t ran_ns;
+    if (size_bytes < sizeof(control->type))
+        return -EBADMSG;
+    if (control->type == WIRE_BELL)
+        return fds->count == 0 ? 1 : -EBADMSG;
+    if (control->type == WIRE_READY)
+        return serve_ready(supervisor, remote, size_bytes, fds);
+    if (control->type != WIRE_RESULT)
+        return -EBADMSG;
+    int r = pool_remote_read_result(remote, supervisor->message, size_bytes, fds, &job, &ran_ns);
+    if (r < 0)
+        return r;
+    landed(supervisor, remote, job, ran_ns);
+    return 0;
 }
 
-void remote_drain(struct supervisor *supervisor, struct remote *remote)
+void pool_remote_drain(struct supervisor *supervisor, struct remote *remote, bool to_the_end)
 {
     struct wire_fds fds;
-    while (remote->state != REMOTE_DEAD) {
-        ssize_t got =
-            wire_receive(remote->socket_fd, supervisor->message, sizeof(supervisor->message), &fds);
-        if (got == -EAGAIN)
-            return;
-        if (got == 0) {
-            remote_gone(supervisor, remote);
-            return;
-        }
-        int r = (int)got;
-        if (got > 0) {
-            r = serve_message(supervisor, remote, (size_t)got, &fds);
-            wire_fds_done(&fds);
-        }
-        if (r < 0) {
-            remote_kill(remote);
-            return;
-        }
+    ssize_t got;
+    int r;
+    do { /* after a bell more may have come, but epoll will say so: mostly there is no more */
+        got = pool_wire_receive(remote->socket_fd, supervisor->message, sizeof(supervisor->message),
+                                &fds);
+        if (got <= 0)
+            break;
+        r = serve_message(supervisor, remote, (size_t)got, &fds);
+        pool_wire_fds_done(&fds);
+    } while (r == 0 || (r > 0 && to_the_end));
+    if (got > 0 && r < 0) {
+        pool_remote_kill(remote);
+        return;
     }
-}
-
-/* ---- Timers -------------------------------------------------------------------------------- */
-
-static int64_t earlier(int64_t a_ns, int64_t b_ns)
-{
-    return a_ns < b_ns ? a_ns : b_ns;
-}
-
-/* Stop a worker because of one task. What it has not started is taken back first, or it might be
- * started within the grace and die for another's lateness. */
-static void stop_late(struct supervisor *supervisor, struct remote *remote, unsigned late_slot)
-{
-    remote->flights[late_slot].timed_out = true;
-    for (unsigned slot = 0; slot < PAGE_SLOTS; slot++) {
-        struct job *job = slot == late_slot ? NULL : remote_take_back(remote, slot);
-        if (job)
-            pool_untake(supervisor->pool, job);
-    }
-    remote_stop(remote);
-}
-
-/* Stop the worker if one of its tasks has run out of time.  Returns when to look again. */
-static int64_t check_deadlines(struct supervisor *supervisor, struct remote *remote, int64_t now_ns)
-{
-    int64_t next_ns = TIME_NEVER;
-    for (unsigned slot = 0; slot < PAGE_SLOTS; slot++) {
-        struct flight *flight = &remote->flights[slot];
-        int64_t started_ns = now_ns; /* if not started: it cannot be due before now + deadline */
-        if (!flight->job || flight->job->deadline_ns == 0)
-            continue;
-        if (remote_started(remote, slot, &started_ns))
-            started_ns += flight->paused_ns;
-        const int64_t due_ns = started_ns + flight->job->deadline_ns;
-        if (now_ns >= due_ns) {
-            stop_late(supervisor, remote, slot);
-            return now_ns; /* what was taken back can be handed out */
-        }
-        next_ns = earlier(next_ns, earlier(due_ns, now_ns + DEADLINE_TICK_NS));
-    }
-    return next_ns;
-}
-
-static int64_t check_remote(struct supervisor *supervisor, struct remote *remote, int64_t now_ns)
-{
-    switch (remote->state) {
-    case REMOTE_ALIVE:
-        return check_deadlines(supervisor, remote, now_ns);
-    case REMOTE_STOPPING:
-        if (now_ns >= remote->kill_at_ns)
-            remote_kill(remote);
-        return remote->kill_at_ns;
-    case REMOTE_DEAD:
-        return remote->give_up_ns;
-    }
-    return TIME_NEVER;
-}
-
-/* Cleared when it is due, whether or not anybody is there to use the chance. */
-static int64_t check_retry(int64_t *retry_at_ns, int64_t now_ns)
-{
-    const int64_t due_ns = *retry_at_ns;
-    if (due_ns == 0)
-        return TIME_NEVER;
-    if (due_ns <= now_ns)
-        *retry_at_ns = 0;
-    return due_ns;
-}
-
-int64_t timers_run(struct supervisor *supervisor)
-{
-    const int64_t now_ns = time_now_ns();
-    int64_t next_ns = TIME_NEVER;
-    next_ns = earlier(next_ns, check_retry(&supervisor->hire_at_ns, now_ns));
-    next_ns = earlier(next_ns, check_retry(&supervisor->send_at_ns, now_ns));
-    for (unsigned i = supervisor->remote_count; i-- > 0;) { /* downwards: burying removes */
-        struct remote *remote = supervisor->remotes[i];
-        const int64_t due_ns = check_remote(supervisor, remote, now_ns);
-        if (remote->state == REMOTE_DEAD && now_ns >= remote->give_up_ns) {
-            bury(supervisor, remote, remote->asked_to_end);
-            next_ns = now_ns; /* its tasks can be handed out again: do not sleep on it */
-        } else
-            next_ns = earlier(next_ns, due_ns);
-    }
-    return next_ns;
-}
-
-void timers_forgive(struct supervisor *supervisor, int64_t pause_ns)
-{
-    for (unsigned i = 0; i < supervisor->remote_count; i++)
-        for (unsigned slot = 0; slot < PAGE_SLOTS; slot++)
-            supervisor->remotes[i]->flights[slot].paused_ns += pause_ns;
+    r = got < 0 && got != -EAGAIN ? (int)got : drain_page(supervisor, remote);
+    if (r < 0)
+        pool_remote_kill(remote);
+    else
+        pool_staff_check_memory(supervisor, remote);
+    if (got == 0)
+        pool_remote_gone(supervisor, remote);
 }

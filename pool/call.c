@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "sync_priv.h"
 
@@ -15,14 +14,15 @@ struct pool_call {
     const struct call_spec *spec;
     struct job_fields fields;
     int64_t ends_at_ns; /* TIME_NEVER without a deadline */
-    uint8_t *result;    /* owned */
+    uint8_t *result;    /* `small`, or owned */
     size_t result_bytes, result_room;
     int write_error; /* sticky: a lost write must not pass for a shorter result */
-    int fail_code;
-    char message[MESSAGE_BYTES];
+    int fail_code;   /* with message and where */
+    char *message, *where;
+    _Alignas(16) uint8_t small[OUTCOME_SMALL_BYTES];
 };
 
-void call_local_done(struct call_local *local)
+void pool_call_local_done(struct call_local *local)
 {
     if (local->value && local->release)
         local->release(local->value);
@@ -38,7 +38,7 @@ size_t pool_call_field_count(const struct pool_call *call)
 
 struct pool_bytes pool_call_field(const struct pool_call *call, size_t index)
 {
-    return job_fields_at(&call->fields, index);
+    return pool_job_fields_at(&call->fields, index);
 }
 
 size_t pool_call_fd_count(const struct pool_call *call)
@@ -60,9 +60,12 @@ int pool_call_write(struct pool_call *call, const void *data, size_t size_bytes)
         return call->write_error = -ENOMEM;
     if (needed > call->result_room) {
         size_t room = needed > SIZE_MAX / 2 ? needed : needed + needed / 2;
-        uint8_t *grown = realloc(call->result, room);
+        const bool in_place = call->result == call->small;
+        uint8_t *grown = realloc(in_place ? NULL : call->result, room);
         if (!grown)
             return call->write_error = -ENOMEM;
+        if (in_place)
+            memcpy(grown, call->small, call->result_bytes);
         call->result = grown;
         call->result_room = room;
     }
@@ -71,12 +74,19 @@ int pool_call_write(struct pool_call *call, const void *data, size_t size_bytes)
     return call->write_error;
 }
 
-int pool_call_fail(struct pool_call *call, int code, const char *format, ...)
+int pool_call_fail_at(struct pool_call *call, int code, const char *file, int line,
+                      const char *format, ...)
 {
+    char message[MESSAGE_BYTES], where[WHERE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(call->message, sizeof(call->message), format, args);
+    vsnprintf(message, sizeof(message), format, args);
     va_end(args);
+    snprintf(where, sizeof(where), "%s:%d", file, line);
+    free(call->message);
+    free(call->where);
+    call->message = strdup(message); /* without memory, the code must do */
+    call->where = strdup(where);
     call->fail_code = code;
     return code;
 }
@@ -86,7 +96,7 @@ bool pool_call_cancelled(const struct pool_call *call)
     const atomic_bool *token = call->spec->token;
     if (token && atomic_load_explicit(token, memory_order_relaxed))
         return true;
-    return call->ends_at_ns != TIME_NEVER && time_now_ns() >= call->ends_at_ns;
+    return call->ends_at_ns != TIME_NEVER && pool_time_now_ns() >= call->ends_at_ns;
 }
 
 void *pool_call_local(const struct pool_call *call)
@@ -97,50 +107,69 @@ void *pool_call_local(const struct pool_call *call)
 void pool_call_set_local(struct pool_call *call, void *value, void (*release)(void *value))
 {
     if (call->spec->local->value != value)
-        call_local_done(call->spec->local);
+        pool_call_local_done(call->spec->local);
     *call->spec->local = (struct call_local){.value = value, .release = release};
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-static void outcome_of(struct pool_call *call, int r, struct outcome *ret_outcome)
+static void take_value(struct pool_call *call, struct outcome *outcome)
 {
+    if (call->result == call->small) {
+        memcpy(outcome->small, call->small, call->result_bytes);
+        outcome->small_bytes = (uint32_t)call->result_bytes;
+        return;
+    }
+    outcome->value = (struct blob){.data = call->result, .size_bytes = call->result_bytes};
+    call->result = call->small;
+}
+
+static void take_outcome(struct pool_call *call, int r, struct outcome *outcome)
+{
+    const atomic_bool *token = call->spec->token;
     if (r >= 0 && call->write_error < 0)
         r = call->write_error;
     if (r >= 0) {
-        ret_outcome->value = (struct blob){.data = call->result, .size_bytes = call->result_bytes};
-        call->result = NULL;
+        take_value(call, outcome);
         return;
     }
     /* A task that gave up because it was told to did not fail by itself. */
-    if (call->spec->token && atomic_load_explicit(call->spec->token, memory_order_relaxed)) {
-        ret_outcome->code = -ECANCELED;
+    if (token && atomic_load_explicit(token, memory_order_relaxed)) {
+        outcome->code = -ECANCELED;
     } else if (pool_call_cancelled(call)) {
-        ret_outcome->code = -ETIME;
+        outcome->code = -ETIME;
     } else {
-        ret_outcome->code = -EREMOTEIO;
-        ret_outcome->task_code = r;
-        if (call->fail_code == r)
-            memcpy(ret_outcome->message, call->message, sizeof(call->message));
+        outcome->code = -EREMOTEIO;
+        outcome->task_code = r;
+        if (call->fail_code == r) {
+            outcome->message = call->message;
+            outcome->where = call->where;
+            call->message = call->where = NULL;
+        }
     }
 }
 
-void call_run(const struct call_spec *spec, struct outcome *ret_outcome)
+void pool_call_run(const struct call_spec *spec, struct outcome *ret_outcome)
 {
     struct pool_call call = {.spec = spec, .ends_at_ns = TIME_NEVER};
-    *ret_outcome = (struct outcome)OUTCOME_INIT;
-    ret_outcome->worker_pid = getpid();
-    int r = job_fields_read(spec->payload, spec->payload_bytes, &call.fields);
+    call.result = call.small;
+    call.result_room = sizeof(call.small);
+    *ret_outcome = pool_outcome_of(0);
+    ret_outcome->worker_pid = spec->pid;
+    int r = pool_job_fields_read(spec->payload, spec->payload_bytes, &call.fields);
     if (r == 0) {
         if (spec->deadline_ns > 0)
-            call.ends_at_ns = time_now_ns() + spec->deadline_ns;
+            call.ends_at_ns = pool_time_now_ns() + spec->deadline_ns;
         r = spec->task->run(&call);
     }
-    outcome_of(&call, r, ret_outcome);
-    free(call.result);
+    take_outcome(&call, r, ret_outcome);
+    if (call.result != call.small)
+        free(call.result);
+    free(call.message);
+    free(call.where);
 }
 
-void call_run_job(const struct job *job, struct call_local *local, struct outcome *ret_outcome)
+void pool_call_run_job(struct job *job, pid_t pid, struct call_local *local)
 {
     const struct call_spec spec = {
         .task = job->task,
@@ -150,7 +179,8 @@ void call_run_job(const struct job *job, struct call_local *local, struct outcom
         .fd_count = job->fd_count,
         .deadline_ns = job->deadline_ns,
         .token = &job->cancelled,
+        .pid = pid,
         .local = local,
     };
-    call_run(&spec, ret_outcome);
+    pool_call_run(&spec, &job->outcome);
 }

@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "future_priv.h"
 #include "job_priv.h"
 #include "pool.h"
 
@@ -17,7 +16,7 @@ struct call_local {
 };
 
 /** Release the pointer. */
-void call_local_done(struct call_local *local);
+void pool_call_local_done(struct call_local *local);
 
 /** What to run. All borrowed for the run. */
 struct call_spec {
@@ -28,14 +27,16 @@ struct call_spec {
     size_t fd_count;
     int64_t deadline_ns;      /* how long it may run; 0 = no limit */
     const atomic_bool *token; /* cancelled from outside; NULL: never */
+    pid_t pid;                /* of this process */
     struct call_local *local;
 };
 
 /** Run a task and say how it ended.
  *  ret_outcome: filled in every case; its value is owned by the caller from then on. */
-void call_run(const struct call_spec *spec, struct outcome *ret_outcome);
+void pool_call_run(const struct call_spec *spec, struct outcome *ret_outcome);
 
-/** Run a job in this process.  local: the worker's.  ret_outcome: as for call_run(). */
-void call_run_job(const struct job *job, struct call_local *local, struct outcome *ret_outcome);
+/** Run a job in this process; how it ended goes to job->outcome.
+ *  pid: this process's.  local: the worker's. */
+void pool_call_run_job(struct job *job, pid_t pid, struct call_local *local);
 
 #endif

@@ -1,95 +1,76 @@
-/* dispatch.c: who works on what. Part of the supervisor (supervisor_priv.h). */
+/* dispatch.c: who works on what. Part of the supervisor (supervisor_priv.h).
+ *
+ * How much a worker is given. One task to run and one to go on with, so that it need not wait for
+ * the host between two. More only while they are known to be short, up to PREFETCH_NS of work (or
+ * if they were submitted as a chunk): then the cost of a change of threads is shared by many. What
+ * was given too early can be had back, because the host may take back whatever has not started. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "supervisor_priv.h"
 #include "sync_priv.h"
 
-/* The wait after the first failure, and the longest. */
-#define BACK_OFF_MIN_MS 10
-#define BACK_OFF_MAX_MS 1000
+/* A worker may hold so much work, as far as is known beforehand. */
+#define PREFETCH_NS 500000
 
-/* So many failures in a row (about six seconds) while nothing runs whose end could help: what is
- * missing will not come. */
-#define FAILURES_MAX 12
+/* Work of less is not worth sharing, unless the worker got stuck for so long. */
+#define SHARE_MIN_NS   100000
+#define SHARE_AFTER_NS (2 * NS_PER_MS)
 
-static int64_t after_failures(unsigned times)
+/* ---- Estimates ----------------------------------------------------------------------------- */
+
+static uint32_t cost_of(const struct supervisor *supervisor, const struct job *job)
 {
-    int64_t wait_ms = BACK_OFF_MIN_MS;
-    while (times-- > 0 && wait_ms < BACK_OFF_MAX_MS)
-        wait_ms *= 2;
-    if (wait_ms > BACK_OFF_MAX_MS)
-        wait_ms = BACK_OFF_MAX_MS;
-    return time_now_ns() + wait_ms * NS_PER_MS;
+    const uint32_t cost_ns = supervisor->cost_ns[job->task_index];
+    return cost_ns ? cost_ns : PREFETCH_NS;
 }
 
-void dispatch_not_hired(struct supervisor *supervisor, int r)
+void pool_dispatch_learn(struct supervisor *supervisor, const struct job *job, uint64_t ran_ns)
 {
-    /* Several that were asked for at once fail for one reason: it is counted once. */
-    if (supervisor->hire_at_ns <= time_now_ns())
-        supervisor->hire_at_ns = after_failures(supervisor->spawn_failures++);
-    if (supervisor->spawn_failures >= FAILURES_MAX && supervisor->remote_count == 0)
-        /* -EAGAIN would read as "the queue is full" to those who submit. */
-        pool_break(supervisor->pool, r == -EAGAIN ? -ENOMEM : r,
-                   "cannot start a worker process: %s", strerror(-r));
+    uint32_t *cost_ns = &supervisor->cost_ns[job->task_index];
+    const uint32_t ran = ran_ns < UINT32_MAX / 16 ? (uint32_t)ran_ns : UINT32_MAX / 16;
+    *cost_ns = *cost_ns ? (7 * *cost_ns + ran) / 8 : ran;
+    if (*cost_ns == 0)
+        *cost_ns = 1;
 }
 
-/* Start one worker more.  Returns it, or NULL when it must wait. */
-static struct remote *hire(struct supervisor *supervisor)
+/* ---- Choosing ------------------------------------------------------------------------------ */
+
+/* Can it be given this job (or, with NULL, another of a chunk it has part of)? */
+static bool can_take(const struct supervisor *supervisor, struct remote *remote,
+                     const struct job *job)
 {
-    struct remote *remote;
-    int socket_fd, page_fd;
-    int r = remote_create(supervisor->next_id, &remote, &socket_fd, &page_fd);
-    if (r == 0) {
-        r = supervisor_watch(supervisor, remote->socket_fd, EPOLLIN, EVENT_SOCKET, remote->id);
-        if (r == 0)
-            r = zygote_client_spawn(&supervisor->zygote, remote->id, socket_fd, page_fd);
-        close(socket_fd);
-        close(page_fd);
-        if (r < 0) {
-            supervisor_unwatch(supervisor, remote->socket_fd);
-            remote_free(remote);
-        }
-    }
-    if (r < 0) { /* -EPIPE too: the zygote's end will be seen, and it is started anew */
-        dispatch_not_hired(supervisor, r);
-        return NULL;
-    }
-    supervisor->next_id++;
-    supervisor->remotes[supervisor->remote_count++] = remote;
-    return remote;
+    const uint64_t max_tasks = supervisor->pool->options.max_tasks;
+    if (remote->state != REMOTE_ALIVE || remote->full || remote->retiring ||
+        (max_tasks > 0 && remote->given >= max_tasks) || !pool_remote_has_slot(remote))
+        return false;
+    return !job || remote->flying < 2 || remote->load_ns + cost_of(supervisor, job) <= PREFETCH_NS;
 }
 
 /* The worker with the least to do that takes another task: a ready one before one that starts. */
-static struct remote *least_busy(const struct supervisor *supervisor)
+static struct remote *least_busy(const struct supervisor *supervisor, const struct job *job)
 {
     struct remote *best = NULL;
     for (unsigned i = 0; i < supervisor->remote_count; i++) {
         struct remote *remote = supervisor->remotes[i];
-        if (remote->state != REMOTE_ALIVE || remote->full || remote->flight_count >= PAGE_SLOTS)
+        if (!can_take(supervisor, remote, job))
             continue;
-        if (!best || remote->flight_count < best->flight_count ||
-            (remote->flight_count == best->flight_count && remote->ready && !best->ready))
+        if (!best || remote->flying < best->flying ||
+            (remote->flying == best->flying && remote->ready && !best->ready))
             best = remote;
+        if (best->flying == 0 && best->ready)
+            break;
     }
     return best;
 }
 
-static bool work_is_queued(struct pool *pool)
-{
-    pthread_mutex_lock(&pool->lock);
-    const bool queued = pool->queued.count > 0;
-    pthread_mutex_unlock(&pool->lock);
-    return queued;
-}
+/* ---- Handing out --------------------------------------------------------------------------- */
 
 static bool something_runs(const struct supervisor *supervisor)
 {
     for (unsigned i = 0; i < supervisor->remote_count; i++)
-        if (supervisor->remotes[i]->flight_count > 0)
+        if (supervisor->remotes[i]->flying > 0)
             return true;
     return false;
 }
@@ -97,24 +78,23 @@ static bool something_runs(const struct supervisor *supervisor)
 /* A job cannot be sent for want of descriptors or memory. Returns false to stop for now. */
 static bool not_sent(struct supervisor *supervisor, struct job *job, int r)
 {
-    struct outcome outcome = OUTCOME_INIT;
     if (++supervisor->send_failures < FAILURES_MAX || something_runs(supervisor)) {
-        pool_untake(supervisor->pool, job);
-        supervisor->send_at_ns = after_failures(supervisor->send_failures);
+        pool_supervisor_untake(supervisor, job);
+        supervisor->send_at_ns = pool_staff_after_failures(supervisor->send_failures);
         return false;
     }
     supervisor->send_failures = 0;
-    outcome.code = r;
-    snprintf(outcome.message, sizeof(outcome.message), "cannot be handed to a worker: %s",
-             strerror(-r));
-    pool_finish(supervisor->pool, job, &outcome);
+    pool_outcome_done(&job->outcome);
+    job->outcome = pool_outcome_of(r);
+    pool_outcome_say(&job->outcome, "cannot be handed to a worker: %s", strerror(-r));
+    pool_supervisor_end(supervisor, job);
     return true;
 }
 
 /* Give a job that was taken from the queue to a worker.  Returns false to stop for now. */
 static bool assign(struct supervisor *supervisor, struct remote *remote, struct job *job)
 {
-    int r = remote_send(remote, job);
+    int r = pool_remote_send(remote, job, cost_of(supervisor, job));
     if (r == 0) {
         supervisor->send_failures = 0;
         return true;
@@ -123,44 +103,183 @@ static bool assign(struct supervisor *supervisor, struct remote *remote, struct 
         return not_sent(supervisor, job, r);
     remote->full = true;
     if (r == -EAGAIN) /* else it has ended, and end of file is on its way */
-        supervisor_watch_room(supervisor, remote, true);
-    pool_untake(supervisor->pool, job);
+        pool_supervisor_watch_room(supervisor, remote, true);
+    pool_supervisor_untake(supervisor, job);
     return true;
 }
 
-/* While nothing is queued, let idle workers have what waits behind another's running task. */
-static void share(struct supervisor *supervisor)
+/* A look at the queue's front. The job may be gone as soon as the lock is: only what is copied. */
+struct front {
+    bool any, quick;
+    int priority;
+    uint32_t task_index;
+};
+
+static struct front look_at_front(struct pool *pool)
+{
+    struct front front = {0};
+    pthread_mutex_lock(&pool->lock);
+    const struct job *job = pool_job_queue_first(&pool->queue);
+    if (job && !atomic_load(&pool->stopped))
+        front = (struct front){.any = true,
+                               .quick = pool_remote_fits_page(job) && job->deadline_ns == 0,
+                               .priority = job->priority,
+                               .task_index = job->task_index};
+    pthread_mutex_unlock(&pool->lock);
+    return front;
+}
+
+static struct job *take(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct job *job = atomic_load(&pool->stopped) ? NULL : pool_take_locked(pool);
+    pthread_mutex_unlock(&pool->lock);
+    return job;
+}
+
+/* Give a worker the queue's first job, and the rest of its chunk.  Returns false to stop for now.
+ */
+static bool give(struct supervisor *supervisor, struct remote *remote)
+{
+    bool more = true;
+    for (unsigned count = 0; more && count < POOL_BATCH_MAX; count++) {
+        if (count > 0 && !can_take(supervisor, remote, NULL))
+            return true;
+        struct job *job = take(supervisor->pool);
+        if (!job)
+            return false;
+        more = job->together;
+        if (!assign(supervisor, remote, job))
+            return false;
+    }
+    return true;
+}
+
+/* Work of lower priority that has not started makes way for what is at the queue's front. */
+static void make_way(struct supervisor *supervisor, int priority)
 {
     for (unsigned i = 0; i < supervisor->remote_count; i++) {
-        struct remote *loaded = supervisor->remotes[i];
-        if (loaded->state != REMOTE_ALIVE || loaded->flight_count < 2)
-            continue;
-        struct remote *idle = least_busy(supervisor);
-        if (!idle || idle->flight_count > 0)
-            return;
-        struct job *job = NULL;
-        for (unsigned slot = 0; slot < PAGE_SLOTS && !job; slot++)
-            job = remote_take_back(loaded, slot);
-        if (job && !assign(supervisor, idle, job))
-            return;
+        struct remote *remote = supervisor->remotes[i];
+        const uint32_t count = (remote->next - remote->oldest) & NUMBER_MASK;
+        for (uint32_t back = 1; back <= count; back++) { /* see pool_dispatch_recall() */
+            const uint32_t number = (remote->next - back) & NUMBER_MASK;
+            const struct job *job = pool_remote_job(remote, number);
+            if (!job || job->priority >= priority)
+                continue;
+            struct job *taken = pool_remote_take_back(remote, number);
+            if (taken)
+                pool_supervisor_untake(supervisor, taken);
+        }
     }
 }
 
-void dispatch(struct supervisor *supervisor)
+void pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote)
+{
+    const uint32_t count = (remote->next - remote->oldest) & NUMBER_MASK;
+    for (uint32_t back = 1; back <= count; back++) {
+        /* The newest first, each to the front of the queue: the order stays. */
+        struct job *job = pool_remote_take_back(remote, (remote->next - back) & NUMBER_MASK);
+        if (job)
+            pool_supervisor_untake(supervisor, job);
+    }
+}
+
+static bool is_mixed(struct supervisor *supervisor, int priority)
+{
+    if (priority != 0)
+        supervisor->mixed_priorities = true;
+    return supervisor->mixed_priorities;
+}
+
+void pool_dispatch(struct supervisor *supervisor)
 {
     struct pool *pool = supervisor->pool;
-    while (supervisor->send_at_ns <= time_now_ns() && work_is_queued(pool)) {
-        struct remote *remote = least_busy(supervisor);
-        if ((!remote || remote->flight_count > 0) && supervisor->remote_count < pool->workers &&
-            supervisor->hire_at_ns <= time_now_ns()) {
-            struct remote *hired = hire(supervisor);
+    while (supervisor->send_at_ns <= pool_time_now_ns()) {
+        const struct front front = look_at_front(pool);
+        const struct job like = {.task_index = front.task_index};
+        if (!front.any)
+            break;
+        if (is_mixed(supervisor, front.priority))
+            make_way(supervisor, front.priority);
+        struct remote *remote = least_busy(supervisor, &like);
+        if ((!remote || remote->flying > 0) && pool_staff_may_hire(supervisor)) {
+            struct remote *hired = pool_staff_hire(supervisor);
             remote = hired ? hired : remote;
         }
-        if (!remote)
-            return;
-        struct job *job = pool_take(pool);
-        if (!job || !assign(supervisor, remote, job))
-            return;
+        if (!remote || !give(supervisor, remote))
+            break;
     }
-    share(supervisor);
+    pool_dispatch_share(supervisor, pool_time_now_ns());
+}
+
+bool pool_dispatch_quickly(struct supervisor *supervisor)
+{
+    while (supervisor->send_at_ns == 0) {
+        const struct front front = look_at_front(supervisor->pool);
+        const struct job like = {.task_index = front.task_index};
+        if (!front.any)
+            return false;
+        if (!front.quick || is_mixed(supervisor, front.priority))
+            return true;
+        struct remote *remote = least_busy(supervisor, &like);
+        if ((!remote || remote->flying > 0) && pool_staff_may_hire(supervisor))
+            return true;
+        if (!remote) /* all have enough: whoever is done first wakes the supervisor */
+            return false;
+        if (!remote->ready || !give(supervisor, remote))
+            return true;
+    }
+    return true;
+}
+
+/* ---- Sharing ------------------------------------------------------------------------------- */
+
+static struct remote *idle_remote(const struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->remote_count; i++) {
+        struct remote *remote = supervisor->remotes[i];
+        if (remote->flying == 0 && remote->ready && can_take(supervisor, remote, NULL))
+            return remote;
+    }
+    return NULL;
+}
+
+/* Move half of what a worker has not started to an idle one. */
+static void share_half(struct supervisor *supervisor, struct remote *loaded, struct remote *idle)
+{
+    struct job *jobs[PAGE_SLOTS];
+    unsigned count = 0, half = loaded->flying / 2;
+    for (uint32_t number = loaded->next; count < half && number != loaded->oldest;) {
+        number = (number - 1) & NUMBER_MASK;
+        struct job *job = pool_remote_take_back(loaded, number);
+        if (job)
+            jobs[count++] = job;
+    }
+    bool go_on = true;
+    while (count > 0) { /* taken from the newest: given in order */
+        struct job *job = jobs[--count];
+        if (go_on && can_take(supervisor, idle, NULL))
+            go_on = assign(supervisor, idle, job);
+        else
+            pool_supervisor_untake(supervisor, job);
+    }
+}
+
+int64_t pool_dispatch_share(struct supervisor *supervisor, int64_t now_ns)
+{
+    int64_t next_ns = TIME_NEVER;
+    for (unsigned i = 0; i < supervisor->remote_count; i++) {
+        struct remote *loaded = supervisor->remotes[i];
+        if (loaded->state != REMOTE_ALIVE || loaded->flying < 2)
+            continue;
+        struct remote *idle = idle_remote(supervisor);
+        if (!idle || look_at_front(supervisor->pool).any)
+            return TIME_NEVER; /* looked at again when that changes */
+        const int64_t stuck_ns = loaded->moved_ns + SHARE_AFTER_NS;
+        if (loaded->load_ns >= SHARE_MIN_NS || now_ns >= stuck_ns)
+            share_half(supervisor, loaded, idle);
+        else if (stuck_ns < next_ns)
+            next_ns = stuck_ns;
+    }
+    return next_ns;
 }

@@ -1,33 +1,17 @@
 #include "future_priv.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "origin_priv.h"
 #include "sync_priv.h"
 
 /* Linux has no errno value from here on. */
 #define ERRNO_END 4096
 
-/* I: fixed after create.  L: lock.  A: atomic.  D: written once before done is set, then fixed. */
-struct pool_future {
-    atomic_uint refs;     /* A */
-    pthread_mutex_t lock; /* a leaf: nothing else is locked while it is held */
-    pthread_cond_t is_done;
-    bool done;                         /* L */
-    void *user;                        /* I */
-    future_hook_fn hook;               /* I */
-    void *hook_data;                   /* I */
-    struct blob value;                 /* D: owned */
-    struct pool_error error;           /* D: message owned, in `message` below; task in `task` */
-    char *message;                     /* D: owned */
-    char task[POOL_TASK_NAME_MAX + 1]; /* I */
-};
-
-int future_create(const char *task, future_hook_fn hook, void *hook_data,
-                  struct pool_future **ret_future)
+int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
+                       struct pool_future **ret_future)
 {
     struct pool_future *future = calloc(1, sizeof(*future));
     if (!future)
@@ -35,13 +19,17 @@ int future_create(const char *task, future_hook_fn hook, void *hook_data,
     int r = -pthread_mutex_init(&future->lock, NULL);
     if (r < 0)
         goto no_lock;
-    r = cond_init(&future->is_done);
+    r = pool_cond_init(&future->is_done);
     if (r < 0)
         goto no_cond;
     atomic_init(&future->refs, 1);
+    future->origin = pool_origin_now();
+    future->task = task;
     future->hook = hook;
     future->hook_data = hook_data;
-    strncpy(future->task, task, POOL_TASK_NAME_MAX);
+    future->callbacks_end = &future->callbacks;
+    future->job.future = future;
+    future->job.outcome = pool_outcome_of(0);
     *ret_future = future;
     return 0;
 no_cond:
@@ -51,12 +39,7 @@ no_lock:
     return r;
 }
 
-void future_set_user(struct pool_future *future, void *user)
-{
-    future->user = user;
-}
-
-struct pool_future *future_ref(struct pool_future *future)
+struct pool_future *pool_future_ref(struct pool_future *future)
 {
     atomic_fetch_add_explicit(&future->refs, 1, memory_order_relaxed);
     return future;
@@ -66,93 +49,164 @@ struct pool_future *pool_future_free(struct pool_future *future)
 {
     if (!future || atomic_fetch_sub_explicit(&future->refs, 1, memory_order_acq_rel) != 1)
         return NULL;
-    blob_done(&future->value);
-    free(future->message);
+    pool_job_done(&future->job);
+    pool_outcome_done(&future->result);
     pthread_cond_destroy(&future->is_done);
     pthread_mutex_destroy(&future->lock);
     free(future);
     return NULL;
 }
 
-/* The outcome's words, or the code's own. NULL when there is no memory for them. */
-static char *message_of(const struct outcome *outcome)
+/* ---- Done ---------------------------------------------------------------------------------- */
+
+/* Every failure has words: the code's own if nobody gave others. */
+static void give_words(struct outcome *outcome)
 {
     char text[128];
-    if (outcome->code == 0)
-        return NULL;
-    if (outcome->message[0])
-        return strdup(outcome->message);
-    int code = outcome->code == -EREMOTEIO ? outcome->task_code : outcome->code;
+    if (outcome->code == 0 || outcome->message)
+        return;
+    const int code = outcome->code == -EREMOTEIO ? outcome->task_code : outcome->code;
     if (code <= -ERRNO_END) /* a task may return any number */
-        return strdup("failed");
-    return strdup(strerror_r(-code, text, sizeof(text)));
+        outcome->message = strdup("failed");
+    else
+        outcome->message = strdup(strerror_r(-code, text, sizeof(text)));
 }
 
-bool future_resolve(struct pool_future *future, struct outcome *outcome)
+bool pool_future_resolve(struct pool_future *future, struct outcome *outcome)
 {
-    char *message = message_of(outcome);
+    struct future_callback *callbacks = NULL;
+    give_words(outcome);
     pthread_mutex_lock(&future->lock);
-    const bool first = !future->done;
+    const bool first = !atomic_load_explicit(&future->done, memory_order_relaxed);
     if (first) {
-        future->value = outcome->value;
-        outcome->value = (struct blob){0};
-        future->message = message;
-        message = NULL;
-        future->error = (struct pool_error){
-            .code = outcome->code,
-            .task_code = outcome->task_code,
-            .message = future->message ? future->message : "",
-            .task = future->task,
-            .worker_pid = outcome->worker_pid,
-            .signal = outcome->signal,
-            .exit_status = outcome->exit_status,
-        };
-        future->done = true;
+        future->result = *outcome;
+        *outcome = pool_outcome_of(0);
+        callbacks = future->callbacks;
+        future->callbacks = NULL;
+        atomic_store_explicit(&future->done, true, memory_order_release);
         pthread_cond_broadcast(&future->is_done);
     }
     pthread_mutex_unlock(&future->lock);
-    free(message);
-    blob_done(&outcome->value);
-    if (first && future->hook)
-        future->hook(future, future->hook_data);
-    return first;
-}
-
-int pool_future_result(struct pool_future *future, int timeout_ms, struct pool_bytes *ret_value)
-{
-    const int64_t until_ns = time_after_ms(timeout_ms);
-    int r = 0;
-    pthread_mutex_lock(&future->lock);
-    while (!future->done && r == 0)
-        r = timeout_ms == 0 ? -ETIMEDOUT
-                            : cond_wait_until(&future->is_done, &future->lock, until_ns);
-    if (future->done) {
-        r = future->error.code;
-        if (r == 0 && ret_value)
-            *ret_value = (struct pool_bytes){.data = future->value.data,
-                                             .size_bytes = future->value.size_bytes};
+    if (!first) {
+        pool_outcome_done(outcome);
+        return false;
     }
-    pthread_mutex_unlock(&future->lock);
-    return r;
+    if (!future->hook && !callbacks)
+        return true;
+    pool_future_ref(future); /* whoever is called may let go of the last other one */
+    if (future->hook)
+        future->hook(future, future->hook_data);
+    while (callbacks) {
+        struct future_callback *callback = callbacks;
+        callbacks = callback->next; /* run() may free it */
+        callback->run(callback, future);
+    }
+    pool_future_free(future);
+    return true;
 }
 
 bool pool_future_done(struct pool_future *future)
 {
-    pthread_mutex_lock(&future->lock);
-    const bool done = future->done;
-    pthread_mutex_unlock(&future->lock);
-    return done;
+    return atomic_load_explicit(&future->done, memory_order_acquire);
+}
+
+bool pool_future_cancelled(struct pool_future *future)
+{
+    return pool_future_done(future) && future->result.code == -ECANCELED;
+}
+
+int pool_future_successful(struct pool_future *future)
+{
+    if (!pool_future_done(future))
+        return -EAGAIN;
+    return future->result.code == 0;
 }
 
 int pool_future_error(struct pool_future *future, struct pool_error *ret_error)
 {
     if (!pool_future_done(future))
         return -EAGAIN;
-    *ret_error = future->error; /* fixed since done */
+    const struct outcome *result = &future->result; /* fixed since done */
+    *ret_error = (struct pool_error){
+        .code = result->code,
+        .task_code = result->task_code,
+        .message = result->message ? result->message : "",
+        .where = result->where ? result->where : "",
+        .task = future->task,
+        .worker_pid = result->worker_pid,
+        .signal = result->signal,
+        .exit_status = result->exit_status,
+        .deaths = result->deaths,
+        .quarantined = result->quarantined,
+    };
     return 0;
 }
 
 void *pool_future_user(const struct pool_future *future)
 {
     return future->user;
+}
+
+const char *pool_future_task(const struct pool_future *future)
+{
+    return future->task;
+}
+
+/* ---- Callbacks ----------------------------------------------------------------------------- */
+
+bool pool_future_add_callback(struct pool_future *future, struct future_callback *callback)
+{
+    pthread_mutex_lock(&future->lock);
+    const bool pending = !atomic_load_explicit(&future->done, memory_order_relaxed);
+    if (pending) {
+        callback->next = NULL;
+        *future->callbacks_end = callback;
+        future->callbacks_end = &callback->next;
+    }
+    pthread_mutex_unlock(&future->lock);
+    return pending;
+}
+
+bool pool_future_remove_callback(struct pool_future *future, struct future_callback *callback)
+{
+    bool found = false;
+    pthread_mutex_lock(&future->lock);
+    for (struct future_callback **at = &future->callbacks; *at && !found; at = &(*at)->next) {
+        if (*at != callback)
+            continue;
+        *at = callback->next;
+        if (!callback->next)
+            future->callbacks_end = at;
+        found = true;
+        break;
+    }
+    pthread_mutex_unlock(&future->lock);
+    return found;
+}
+
+/* A callback that a user of the library added. */
+struct user_callback {
+    struct future_callback callback;
+    pool_done_fn done;
+    void *data;
+};
+
+static void user_callback_run(struct future_callback *callback, struct pool_future *future)
+{
+    struct user_callback *user = (struct user_callback *)callback; /* its first member */
+    user->done(future, user->data);
+    free(user);
+}
+
+int pool_future_add_done_callback(struct pool_future *future, pool_done_fn done, void *data)
+{
+    if (future->origin != pool_origin_now() && !pool_future_done(future))
+        return -ESTALE;
+    struct user_callback *user = malloc(sizeof(*user));
+    if (!user)
+        return -ENOMEM;
+    *user = (struct user_callback){.callback.run = user_callback_run, .done = done, .data = data};
+    if (!pool_future_add_callback(future, &user->callback))
+        user_callback_run(&user->callback, future);
+    return 0;
 }

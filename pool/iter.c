@@ -1,47 +1,84 @@
-/* iter.c: pool_imap_unordered(), a lazy map with a bounded window.
+/* iter.c: imaps, lazy maps with a bounded window.
  *
  * The reader's thread does it all: pool_iter_next() pulls items from the source, submits them, and
- * waits. Workers' side only appends finished futures to a ring (the hook). Invariant:
+ * waits. The workers' side only notes which futures are done (the hook). Each item pulled has a
+ * slot until its result is given out; invariant:
  *
- *     in_flight (a held item is one of them) + count of the ring <= window
+ *     slots in use = in flight + done and not given out <= window
  *
- * so the ring never overflows, and memory does not depend on the source's length. When the pool's
- * own queue is full, the item just pulled is held and tried again by the next call: next() blocks
- * on the queue only when it has nothing else to wait for.
+ * so memory does not depend on the source's length. Two rings remember the slots in the order in
+ * which they were pulled and in which they were done; an ordered imap gives out by the first, an
+ * unordered one by the second.
+ *
+ * Items are pulled a few at a time, and submitted at once: one at a time, reader and workers would
+ * change places at each item.
  *
  * The iterator is reference-counted: one for the reader, one for each future in flight. So the
  * reader may let go of it while tasks still run. */
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "help_priv.h"
+#include "origin_priv.h"
 #include "pool_priv.h"
 #include "sync_priv.h"
 #include "table_priv.h"
 
-#define WINDOW_PER_WORKER 4
+#define WINDOW_PER_WORKER 16
+#define WINDOW_CHUNKS     4
+
+struct slot {
+    struct pool_iter *iter;
+    struct pool_future *future; /* owned; NULL: free */
+    bool done;                  /* L */
+};
+
+/* First in, first out; room for `window` slot numbers. */
+struct ring {
+    size_t *slots;
+    size_t first, count;
+};
 
 /* I: fixed after create.  R: the reader's thread only.  L: lock.  A: atomic. */
 struct pool_iter {
     struct pool *pool;                 /* I: borrowed */
-    const char *task;                  /* I: the table's own */
+    uint64_t origin;                   /* I */
+    int task_index;                    /* I */
+    bool ordered;                      /* I */
     pool_source_fn source;             /* I */
     void *source_data;                 /* I */
     struct pool_submit_options submit; /* I */
-    size_t window;                     /* I */
+    size_t window, chunksize;          /* I */
     bool source_ended;                 /* R */
-    struct pool_future *held_future;   /* R: owned; not NULL: held_item waits to be submitted */
-    struct pool_item held_item;        /* R: its memory is the source's until the next pull */
+    struct slot *slots;                /* I: `window` of them; contents R, but `done` */
+    struct ring free;                  /* R */
+    struct ring pulled;                /* R: ordered only */
+    struct pool_future **batch;        /* R: room for `window` */
 
     atomic_uint refs;     /* A */
     pthread_mutex_t lock; /* a leaf */
     pthread_cond_t has_result;
-    bool abandoned;             /* L: the reader has gone */
-    size_t in_flight;           /* L */
-    size_t first, count;        /* L: of the ring */
-    struct pool_future *ring[]; /* L: window slots; owned, done */
+    bool abandoned;    /* L: the reader has gone */
+    size_t in_flight;  /* L */
+    struct ring ended; /* L: unordered only */
 };
+
+/* ---- Rings --------------------------------------------------------------------------------- */
+
+static void ring_push(struct ring *ring, size_t window, size_t slot)
+{
+    ring->slots[(ring->first + ring->count++) % window] = slot;
+}
+
+static size_t ring_pop(struct ring *ring, size_t window)
+{
+    const size_t slot = ring->slots[ring->first];
+    ring->first = (ring->first + 1) % window;
+    ring->count--;
+    return slot;
+}
+
+/* ---- Create and free ----------------------------------------------------------------------- */
 
 static void iter_unref(struct pool_iter *iter)
 {
@@ -49,59 +86,41 @@ static void iter_unref(struct pool_iter *iter)
         return;
     pthread_cond_destroy(&iter->has_result);
     pthread_mutex_destroy(&iter->lock);
+    free(iter->slots);
+    free(iter->free.slots);
+    free(iter->pulled.slots);
+    free(iter->ended.slots);
+    free(iter->batch);
     free(iter);
 }
 
-/* A future of ours is done. Any thread. */
-static void iter_hook(struct pool_future *future, void *data)
+static int iter_alloc(size_t window, struct pool_iter **ret_iter)
 {
-    struct pool_iter *iter = data;
-    pthread_mutex_lock(&iter->lock);
-    const bool dropped = iter->abandoned;
-    iter->in_flight--;
-    if (!dropped) {
-        iter->ring[(iter->first + iter->count++) % iter->window] = future;
-        pthread_cond_signal(&iter->has_result);
-    }
-    pthread_mutex_unlock(&iter->lock);
-    if (dropped)
-        pool_future_free(future);
-    iter_unref(iter);
-}
-
-int pool_imap_unordered(struct pool *pool, const char *task, pool_source_fn source, void *data,
-                        const struct pool_imap_options *options, struct pool_iter **ret_iter)
-{
-    const struct pool_imap_options defaults = POOL_IMAP_INIT;
-    struct pool_iter *iter = NULL;
-    size_t size_bytes;
-    if (!options)
-        options = &defaults;
-    int index = table_find(pool->tasks, task);
-    if (index < 0)
-        return index;
-    size_t window = options->window;
-    if (window == 0)
-        window = pool->backend->unbounded ? 1 : (size_t)WINDOW_PER_WORKER * pool->workers;
-    if (__builtin_mul_overflow(window, sizeof(iter->ring[0]), &size_bytes) ||
-        __builtin_add_overflow(size_bytes, sizeof(*iter), &size_bytes))
-        return -ENOMEM;
-    iter = calloc(1, size_bytes);
+    struct pool_iter *iter = calloc(1, sizeof(*iter));
     if (!iter)
         return -ENOMEM;
     int r = -pthread_mutex_init(&iter->lock, NULL);
     if (r < 0)
         goto no_lock;
-    r = cond_init(&iter->has_result);
+    r = pool_cond_init(&iter->has_result);
     if (r < 0)
         goto no_cond;
-    iter->pool = pool;
-    iter->task = pool->tasks->list[index].name;
-    iter->source = source;
-    iter->source_data = data;
-    iter->submit = options->submit;
-    iter->window = window;
     atomic_init(&iter->refs, 1);
+    iter->window = window;
+    iter->slots = calloc(window, sizeof(iter->slots[0]));
+    iter->free.slots = calloc(window, sizeof(size_t));
+    iter->pulled.slots = calloc(window, sizeof(size_t));
+    iter->ended.slots = calloc(window, sizeof(size_t));
+    iter->batch = calloc(window, sizeof(iter->batch[0]));
+    if (!iter->slots || !iter->free.slots || !iter->pulled.slots || !iter->ended.slots ||
+        !iter->batch) {
+        iter_unref(iter);
+        return -ENOMEM;
+    }
+    for (size_t i = 0; i < window; i++) {
+        iter->slots[i].iter = iter;
+        ring_push(&iter->free, window, i);
+    }
     *ret_iter = iter;
     return 0;
 no_cond:
@@ -111,114 +130,263 @@ no_lock:
     return r;
 }
 
-/* Pull one item and give it a future.  Returns 0, also at the end of the source, or -ENOMEM. */
-static int pull(struct pool_iter *iter)
+static size_t window_for(const struct pool *pool, const struct pool_imap_options *options)
 {
-    struct pool_future *future;
-    struct pool_item item = {0};
-    /* The future first: an item that has been pulled cannot be put back. */
-    int r = future_create(iter->task, iter_hook, iter, &future);
+    if (options->window > 0)
+        return options->window;
+    if (pool->backend->unbounded)
+        return 1;
+    const size_t by_workers = (size_t)WINDOW_PER_WORKER * pool_workers(pool);
+    const size_t by_chunks = options->chunksize < POOL_BATCH_MAX
+                                 ? WINDOW_CHUNKS * options->chunksize
+                                 : WINDOW_CHUNKS * POOL_BATCH_MAX;
+    return by_workers > by_chunks ? by_workers : by_chunks;
+}
+
+static int iter_create(struct pool *pool, const char *task, pool_source_fn source, void *data,
+                       const struct pool_imap_options *options, bool ordered,
+                       struct pool_iter **ret_iter)
+{
+    const struct pool_imap_options defaults = POOL_IMAP_INIT;
+    struct pool_iter *iter = NULL;
+    if (pool->origin != pool_origin_now())
+        return -ESTALE;
+    if (!options)
+        options = &defaults;
+    const int index = pool_table_find(pool->tasks, task);
+    if (index < 0)
+        return index;
+    int r = pool_check_submit(&options->submit);
     if (r < 0)
         return r;
-    int got = iter->source(iter->source_data, &item);
-    if (got == 0) {
-        iter->source_ended = true;
-        pool_future_free(future);
-        return 0;
-    }
-    atomic_fetch_add_explicit(&iter->refs, 1, memory_order_relaxed);
-    pthread_mutex_lock(&iter->lock);
-    iter->in_flight++;
-    pthread_mutex_unlock(&iter->lock);
-    if (got < 0) { /* the source's own error, as a task's would come */
-        struct outcome outcome = OUTCOME_INIT;
-        iter->source_ended = true;
-        outcome.code = -EREMOTEIO;
-        outcome.task_code = got;
-        future_resolve(future, &outcome);
-        return 0;
-    }
-    future_set_user(future, item.user);
-    iter->held_item = item;
-    iter->held_future = future;
+    r = iter_alloc(window_for(pool, options), &iter);
+    if (r < 0)
+        return r;
+    iter->pool = pool;
+    iter->origin = pool_origin_now();
+    iter->task_index = index;
+    iter->ordered = ordered;
+    iter->source = source;
+    iter->source_data = data;
+    iter->submit = options->submit;
+    iter->submit.notify = false;
+    iter->chunksize = options->chunksize > 0 ? options->chunksize : 1;
+    if (iter->chunksize > iter->window)
+        iter->chunksize = iter->window;
+    *ret_iter = iter;
     return 0;
 }
 
-/* Submit the held item. Waiting for room in the queue, until then, is right only when nothing else
- * of ours is on its way.  Returns false when it is still held. */
-static bool submit_held(struct pool_iter *iter, int64_t until_ns)
+int pool_imap(struct pool *pool, const char *task, pool_source_fn source, void *data,
+              const struct pool_imap_options *options, struct pool_iter **ret_iter)
 {
-    struct pool_future *future = iter->held_future;
-    pthread_mutex_lock(&iter->lock);
-    if (iter->count > 0 || iter->in_flight > 1) /* the held item is one of them */
-        until_ns = 0;
-    pthread_mutex_unlock(&iter->lock);
-    int r = pool_submit_future(iter->pool, iter->task, &iter->held_item, &iter->submit, until_ns,
-                               future);
-    if (r == -EAGAIN || r == -ETIMEDOUT)
-        return false;
-    iter->held_future = NULL; /* the hook has it now: it may be freed already */
-    if (r < 0)
-        pool_refuse_item(iter->pool, &iter->held_item, r, future);
-    return true;
+    return iter_create(pool, task, source, data, options, true, ret_iter);
 }
 
-/* Keep the window as full as it can be. */
-static int top_up(struct pool_iter *iter, int64_t until_ns)
+int pool_imap_unordered(struct pool *pool, const char *task, pool_source_fn source, void *data,
+                        const struct pool_imap_options *options, struct pool_iter **ret_iter)
 {
-    for (;;) {
-        if (!iter->held_future) {
-            pthread_mutex_lock(&iter->lock);
-            const size_t outstanding = iter->in_flight + iter->count;
-            pthread_mutex_unlock(&iter->lock);
-            if (iter->source_ended || outstanding >= iter->window)
-                return 0;
-            int r = pull(iter);
-            if (r < 0)
-                return outstanding > 0 ? 0 : r;
-        }
-        if (iter->held_future && !submit_held(iter, until_ns))
-            return 0;
-    }
-}
-
-int pool_iter_next(struct pool_iter *iter, int timeout_ms, struct pool_future **ret_future)
-{
-    const int64_t until_ns = time_after_ms(timeout_ms);
-    int r = top_up(iter, timeout_ms == 0 ? 0 : until_ns);
-    if (r < 0)
-        return r;
-    pthread_mutex_lock(&iter->lock);
-    while (r == 0 && iter->count == 0 && iter->in_flight > 0)
-        r = timeout_ms == 0 ? -ETIMEDOUT
-                            : cond_wait_until(&iter->has_result, &iter->lock, until_ns);
-    if (iter->count > 0) {
-        *ret_future = iter->ring[iter->first];
-        iter->first = (iter->first + 1) % iter->window;
-        iter->count--;
-        r = 1;
-    }
-    pthread_mutex_unlock(&iter->lock);
-    return r;
+    return iter_create(pool, task, source, data, options, false, ret_iter);
 }
 
 struct pool_iter *pool_iter_free(struct pool_iter *iter)
 {
     if (!iter)
         return NULL;
-    pthread_mutex_lock(&iter->lock);
-    iter->abandoned = true;
-    const size_t first = iter->first, count = iter->count;
-    iter->count = 0;
-    pthread_mutex_unlock(&iter->lock);
-    /* With `abandoned` set nobody else touches the ring. */
-    for (size_t i = 0; i < count; i++)
-        pool_future_free(iter->ring[(first + i) % iter->window]);
-    if (iter->held_future) {
-        struct pool_future *future = iter->held_future;
-        iter->held_future = NULL;
-        pool_refuse_item(iter->pool, &iter->held_item, -ECANCELED, future);
+    if (iter->origin == pool_origin_now()) {
+        pthread_mutex_lock(&iter->lock);
+        iter->abandoned = true;
+        pthread_mutex_unlock(&iter->lock);
+        for (size_t i = 0; i < iter->window; i++) /* those in flight have the pool's reference */
+            pool_future_free(iter->slots[i].future);
     }
     iter_unref(iter);
     return NULL;
+}
+
+/* ---- The workers' side --------------------------------------------------------------------- */
+
+/* A future of ours is done. Any thread. */
+static void iter_hook(struct pool_future *future, void *data)
+{
+    struct slot *slot = data;
+    struct pool_iter *iter = slot->iter;
+    (void)future;
+    pthread_mutex_lock(&iter->lock);
+    iter->in_flight--;
+    if (!iter->abandoned) {
+        slot->done = true;
+        if (!iter->ordered)
+            ring_push(&iter->ended, iter->window, (size_t)(slot - iter->slots));
+        pthread_cond_signal(&iter->has_result);
+    }
+    pthread_mutex_unlock(&iter->lock);
+    iter_unref(iter);
+}
+
+/* ---- Pulling ------------------------------------------------------------------------------- */
+
+/* Pull one item and prepare it.  Returns 1 with a future to be submitted, 0 without (the source has
+ * ended, or the item's future is done already), or -ENOMEM. */
+static int pull(struct pool_iter *iter, struct pool_future **ret_future)
+{
+    struct pool_item item = {0};
+    struct pool_future *future;
+    struct slot *slot = &iter->slots[iter->free.slots[iter->free.first]];
+    const char *task = iter->pool->tasks->list[iter->task_index].name;
+    /* The future first: an item that has been pulled cannot be put back. */
+    int r = pool_future_create(task, iter_hook, slot, &future);
+    if (r < 0)
+        return r;
+    const int got = iter->source(iter->source_data, &item);
+    if (got == 0) {
+        iter->source_ended = true;
+        pool_future_free(future);
+        return 0;
+    }
+    const size_t index = ring_pop(&iter->free, iter->window);
+    slot->future = future;
+    slot->done = false;
+    if (iter->ordered)
+        ring_push(&iter->pulled, iter->window, index);
+    atomic_fetch_add_explicit(&iter->refs, 1, memory_order_relaxed);
+    pthread_mutex_lock(&iter->lock);
+    iter->in_flight++;
+    pthread_mutex_unlock(&iter->lock);
+    if (got < 0) { /* the source's own error, as a task's would come */
+        struct outcome outcome = pool_outcome_of(-EREMOTEIO);
+        outcome.task_code = got;
+        iter->source_ended = true;
+        pool_future_resolve(future, &outcome);
+        return 0;
+    }
+    r = pool_prepare(iter->pool, iter->task_index, &item, &iter->submit, future);
+    if (r < 0) {
+        pool_refuse_item(iter->pool, &item, r, future);
+        return 0;
+    }
+    *ret_future = future;
+    return 1;
+}
+
+/* How many items to pull now. */
+static size_t wanted(struct pool_iter *iter)
+{
+    const size_t room = iter->free.count;
+    pthread_mutex_lock(&iter->lock);
+    const size_t in_flight = iter->in_flight;
+    pthread_mutex_unlock(&iter->lock);
+    if (iter->source_ended || room == 0)
+        return 0;
+    if (in_flight > 2 * (size_t)pool_workers(iter->pool) && room < iter->window / 4)
+        return 0; /* nobody goes hungry: wait until it is worth while */
+    if (room >= iter->chunksize)
+        return room - room % iter->chunksize;
+    return in_flight == 0 ? room : 0;
+}
+
+/* Keep the window full.  Returns 0, or -ENOMEM if nothing could be pulled. */
+static int top_up(struct pool_iter *iter)
+{
+    size_t count = 0, pulled = 0;
+    const size_t want = wanted(iter);
+    int r = 0;
+    while (pulled < want && !iter->source_ended && r >= 0) {
+        r = pull(iter, &iter->batch[count]);
+        pulled++;
+        if (r > 0) {
+            struct job *job = &iter->batch[count++]->job;
+            job->together = pulled % iter->chunksize != 0;
+        }
+    }
+    if (count == 0)
+        return r < 0 ? r : 0;
+    iter->batch[count - 1]->job.together = false;
+    r = pool_admit(iter->pool, iter->batch, count, 0);
+    for (size_t i = 0; r < 0 && i < count; i++)
+        pool_refuse(iter->pool, iter->batch[i], r);
+    return 0;
+}
+
+/* ---- Reading ------------------------------------------------------------------------------- */
+
+/* The slot whose result is next, or `window` if there is none yet. */
+static size_t next_slot_locked(struct pool_iter *iter)
+{
+    if (!iter->ordered)
+        return iter->ended.count > 0 ? iter->ended.slots[iter->ended.first] : iter->window;
+    if (iter->pulled.count == 0)
+        return iter->window;
+    const size_t slot = iter->pulled.slots[iter->pulled.first];
+    return iter->slots[slot].done ? slot : iter->window;
+}
+
+/* Waiting inside one of the pool's own workers: run what we wait for, if nobody has started it.
+ * Returns 1: look again; 0: sleep, then pool_help_end(); or -EDEADLK. */
+static int help(struct pool_iter *iter, struct pool_context *context)
+{
+    size_t count = 0, from = 0;
+    if (iter->ordered) {
+        iter->batch[count++] = iter->slots[iter->pulled.slots[iter->pulled.first]].future;
+    } else {
+        for (size_t i = 0; i < iter->window; i++)
+            if (iter->slots[i].future)
+                iter->batch[count++] = iter->slots[i].future;
+    }
+    return pool_help_begin(context, iter->batch, count, iter->ordered, &from);
+}
+
+/* Wait until a result can be given out.  Returns 1, 0 at the end, or -errno. */
+static int wait_for_result(struct pool_iter *iter, int64_t until_ns)
+{
+    struct pool_context *context = pool_context_of(iter->pool);
+    bool helping = false;
+    int r = 0;
+    if (context && until_ns != TIME_NEVER &&
+        !(context->supervisor && until_ns > pool_time_now_ns()))
+        context = NULL;
+    pthread_mutex_lock(&iter->lock);
+    while (r == 0 && next_slot_locked(iter) == iter->window && iter->in_flight > 0) {
+        if (context && !helping) {
+            pthread_mutex_unlock(&iter->lock);
+            const int helped = help(iter, context);
+            pthread_mutex_lock(&iter->lock);
+            helping = helped == 0;
+            r = helped < 0 ? helped : 0;
+            continue;
+        }
+        r = pool_cond_wait_until(&iter->has_result, &iter->lock, until_ns);
+    }
+    if (next_slot_locked(iter) != iter->window)
+        r = 1;
+    pthread_mutex_unlock(&iter->lock);
+    if (helping)
+        pool_help_end(context);
+    return r;
+}
+
+static struct pool_future *give_out(struct pool_iter *iter)
+{
+    pthread_mutex_lock(&iter->lock);
+    const size_t index = ring_pop(iter->ordered ? &iter->pulled : &iter->ended, iter->window);
+    pthread_mutex_unlock(&iter->lock);
+    struct slot *slot = &iter->slots[index];
+    struct pool_future *future = slot->future;
+    slot->future = NULL;
+    ring_push(&iter->free, iter->window, index);
+    return future;
+}
+
+int pool_iter_next(struct pool_iter *iter, int timeout_ms, struct pool_future **ret_future)
+{
+    const int64_t until_ns = pool_time_after_ms(timeout_ms);
+    if (iter->origin != pool_origin_now())
+        return -ESTALE;
+    int r = top_up(iter);
+    if (r < 0 && iter->free.count == iter->window)
+        return r; /* else there are others to wait for */
+    r = wait_for_result(iter, until_ns);
+    if (r == 1)
+        *ret_future = give_out(iter);
+    return r;
 }

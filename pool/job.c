@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "future_priv.h"
 #include "sync_priv.h"
 
 /* ---- Packing ------------------------------------------------------------------------------- */
@@ -33,16 +32,20 @@ static void pack(const struct pool_item *item, uint8_t *payload)
     uint64_t *head = (void *)payload;
     head[0] = item->field_count;
     size_t offset = aligned(sizeof(uint64_t) * (1 + item->field_count));
+    if (item->field_count % 2 == 0) /* the head is padded too */
+        head[1 + item->field_count] = 0;
     for (size_t i = 0; i < item->field_count; i++) {
         size_t size_bytes = item->fields[i].size_bytes;
         head[1 + i] = size_bytes;
         if (size_bytes > 0)
             memcpy(payload + offset, item->fields[i].data, size_bytes);
+        /* What lies between fields goes to another process: not what malloc left there. */
+        memset(payload + offset + size_bytes, 0, aligned(size_bytes) - size_bytes);
         offset += aligned(size_bytes);
     }
 }
 
-int job_fields_read(const void *payload, size_t payload_bytes, struct job_fields *ret_fields)
+int pool_job_fields_read(const void *payload, size_t payload_bytes, struct job_fields *ret_fields)
 {
     const uint64_t *head = payload;
     if (payload_bytes < sizeof(uint64_t) || head[0] > POOL_FIELDS_MAX)
@@ -62,7 +65,7 @@ int job_fields_read(const void *payload, size_t payload_bytes, struct job_fields
     return 0;
 }
 
-struct pool_bytes job_fields_at(const struct job_fields *fields, size_t index)
+struct pool_bytes pool_job_fields_at(const struct job_fields *fields, size_t index)
 {
     if (index >= fields->count)
         return (struct pool_bytes){0};
@@ -93,97 +96,74 @@ static int item_check(const struct pool_item *item)
     return 0;
 }
 
-int job_create(const struct pool_task *task, uint32_t task_index, const struct pool_item *item,
-               const struct pool_submit_options *options, struct pool_future *future,
-               struct job **ret_job)
+int pool_job_pack_fields(const struct pool_item *item, uint8_t *small, void **ret_payload,
+                         size_t *ret_payload_bytes)
 {
     int r = item_check(item);
     if (r < 0)
         return r;
-    struct job *job = calloc(1, sizeof(*job));
-    if (!job)
+    const size_t size_bytes = packed_size(item);
+    if (size_bytes == 0)
         return -ENOMEM;
+    void *payload = small;
+    if (!small || size_bytes > JOB_SMALL_BYTES) {
+        payload = malloc(size_bytes);
+        if (!payload)
+            return -ENOMEM;
+    }
+    pack(item, payload);
+    *ret_payload = payload;
+    *ret_payload_bytes = size_bytes;
+    return 0;
+}
+
+int pool_job_pack(struct job *job, const struct pool_task *task, uint32_t task_index,
+                  const struct pool_item *item, const struct pool_submit_options *options)
+{
+    void *payload;
+    size_t payload_bytes;
+    int *fds = NULL;
+    int r = pool_job_pack_fields(item, job->small, &payload, &payload_bytes);
+    if (r < 0)
+        return r;
+    if (item->fd_count > 0) {
+        fds = malloc(item->fd_count * sizeof(fds[0]));
+        if (!fds) {
+            if (payload != job->small)
+                free(payload);
+            return -ENOMEM;
+        }
+        memcpy(fds, item->fds, item->fd_count * sizeof(fds[0]));
+    }
     job->task = task;
     job->task_index = task_index;
     job->deadline_ns = options->deadline_ms * NS_PER_MS;
-    job->payload_bytes = packed_size(item);
-    r = -ENOMEM;
-    if (job->payload_bytes == 0)
-        goto out;
-    job->payload = calloc(1, job->payload_bytes);
-    if (!job->payload)
-        goto out;
-    if (item->fd_count > 0) {
-        job->fds = malloc(item->fd_count * sizeof(job->fds[0]));
-        if (!job->fds)
-            goto out;
-        memcpy(job->fds, item->fds, item->fd_count * sizeof(job->fds[0]));
-        job->fd_count = item->fd_count;
-    }
-    pack(item, job->payload);
-    job->future = future_ref(future);
-    *ret_job = job;
-    job = NULL;
-    r = 0;
-out:
-    job_free(job);
-    return r;
+    job->priority = options->priority;
+    job->retries = options->retries;
+    job->notify = options->notify;
+    job->payload = payload;
+    job->payload_bytes = payload_bytes;
+    job->fds = fds;
+    job->fd_count = item->fd_count;
+    return 0;
 }
 
-void job_take_fds(struct job *job)
+void pool_job_take_fds(struct job *job)
 {
     job->owns_fds = true;
 }
 
-struct job *job_free(struct job *job)
+void pool_job_done(struct job *job)
 {
-    if (!job)
-        return NULL;
     for (size_t i = 0; job->owns_fds && i < job->fd_count; i++)
         close(job->fds[i]);
+    job->owns_fds = false;
     free(job->fds);
-    free(job->payload);
-    pool_future_free(job->future);
-    free(job);
-    return NULL;
-}
-
-/* ---- Lists --------------------------------------------------------------------------------- */
-
-void job_list_append(struct job_list *list, struct job *job)
-{
-    job->prev = list->last;
-    job->next = NULL;
-    if (list->last)
-        list->last->next = job;
-    else
-        list->first = job;
-    list->last = job;
-    list->count++;
-}
-
-void job_list_prepend(struct job_list *list, struct job *job)
-{
-    job->prev = NULL;
-    job->next = list->first;
-    if (list->first)
-        list->first->prev = job;
-    else
-        list->last = job;
-    list->first = job;
-    list->count++;
-}
-
-void job_list_remove(struct job_list *list, struct job *job)
-{
-    if (job->prev)
-        job->prev->next = job->next;
-    else
-        list->first = job->next;
-    if (job->next)
-        job->next->prev = job->prev;
-    else
-        list->last = job->prev;
-    job->prev = job->next = NULL;
-    list->count--;
+    job->fds = NULL;
+    job->fd_count = 0;
+    if (job->payload != job->small)
+        free(job->payload);
+    job->payload = NULL;
+    job->payload_bytes = 0;
+    pool_outcome_done(&job->outcome);
 }

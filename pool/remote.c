@@ -35,11 +35,13 @@ static int page_create(struct wire_page **ret_page, int *ret_fd)
         return r;
     }
     *ret_page = page;
+    atomic_store(&(*ret_page)->host_listens, 1);
     *ret_fd = fd;
     return 0;
 }
 
-int remote_create(uint32_t id, struct remote **ret_remote, int *ret_socket_fd, int *ret_page_fd)
+int pool_remote_create(uint32_t id, struct remote **ret_remote, int *ret_socket_fd,
+                       int *ret_page_fd)
 {
     int pair[2], page_fd = -1;
     struct remote *remote = calloc(1, sizeof(*remote));
@@ -50,6 +52,8 @@ int remote_create(uint32_t id, struct remote **ret_remote, int *ret_socket_fd, i
     remote->socket_fd = -1;
     remote->kill_at_ns = TIME_NEVER;
     remote->give_up_ns = TIME_NEVER;
+    remote->created_ns = remote->idle_ns = remote->rss_ns = pool_time_now_ns();
+    remote->init_outcome = pool_outcome_of(0);
     int r = page_create(&remote->page, &page_fd);
     if (r < 0)
         goto out;
@@ -70,11 +74,11 @@ int remote_create(uint32_t id, struct remote **ret_remote, int *ret_socket_fd, i
     *ret_remote = remote;
     return 0;
 out:
-    remote_free(remote);
+    pool_remote_free(remote);
     return r;
 }
 
-void remote_free(struct remote *remote)
+void pool_remote_free(struct remote *remote)
 {
     if (!remote)
         return;
@@ -84,167 +88,344 @@ void remote_free(struct remote *remote)
         close(remote->pidfd);
     if (remote->page)
         munmap(remote->page, sizeof(*remote->page));
+    pool_outcome_done(&remote->init_outcome);
     free(remote);
 }
 
 /* ---- Tasks --------------------------------------------------------------------------------- */
 
-static int send_job(struct remote *remote, const struct job *job, const struct wire_task *task,
-                    int memfd)
+/* Free what the worker has passed, and forget free slots at the old end. */
+static void advance(struct remote *remote)
+{
+    for (uint32_t number = remote->oldest; number != remote->next;
+         number = (number + 1) & NUMBER_MASK) {
+        struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+        if (flight->state == FLIGHT_RECALLED &&
+            atomic_load(&page_slot(remote->page, number)->word) == slot_word(number, SLOT_PASSED))
+            flight->state = FLIGHT_FREE;
+        if (flight->state != FLIGHT_FREE)
+            return;
+        remote->oldest = (number + 1) & NUMBER_MASK;
+    }
+}
+
+bool pool_remote_has_slot(struct remote *remote)
+{
+    if (((remote->next - remote->oldest) & NUMBER_MASK) < PAGE_SLOTS)
+        return true;
+    advance(remote);
+    return ((remote->next - remote->oldest) & NUMBER_MASK) < PAGE_SLOTS;
+}
+
+bool pool_remote_fits_page(const struct job *job)
+{
+    return job->payload_bytes <= SLOT_PAYLOAD_BYTES && job->fd_count == 0;
+}
+
+/* Send a head and a payload, in the message or in a memfd of its own. */
+static int send_body(struct remote *remote, struct wire_task *head, const void *payload,
+                     const int *more_fds, size_t more_count)
 {
     int fds[WIRE_FDS_MAX];
     size_t count = 0;
-    const struct iovec parts[] = {
-        {(void *)task, sizeof(*task)},
-        {job->payload, memfd >= 0 ? 0 : job->payload_bytes},
-    };
-    if (memfd >= 0)
-        fds[count++] = memfd;
-    if (job->fd_count > 0)
-        memcpy(fds + count, job->fds, job->fd_count * sizeof(fds[0]));
-    return wire_send(remote->socket_fd, parts, 2, fds, count + job->fd_count);
-}
-
-int remote_send(struct remote *remote, struct job *job)
-{
-    unsigned slot = 0;
-    while (remote->flights[slot].job) /* the caller looked: one is free */
-        slot++;
-    const uint32_t generation = remote->next_generation++ & (UINT32_MAX >> 2);
-    struct wire_task task = {
-        .type = WIRE_TASK,
-        .slot = slot,
-        .generation = generation,
-        .task_index = job->task_index,
-        .deadline_ns = job->deadline_ns,
-        .payload_bytes = job->payload_bytes,
-    };
+    struct iovec parts[] = {{head, sizeof(*head)}, {(void *)payload, head->payload_bytes}};
     int memfd = -1;
-    int r = 0;
-    if (job->payload_bytes > WIRE_INLINE_MAX) {
-        const struct iovec part = {job->payload, job->payload_bytes};
-        r = blob_to_memfd(&part, 1, &memfd);
-        task.in_memfd = 1;
+    if (head->payload_bytes > WIRE_INLINE_MAX) {
+        int r = pool_blob_to_memfd(&parts[1], 1, &memfd);
+        if (r < 0)
+            return r;
+        head->in_memfd = 1;
+        parts[1].iov_len = 0;
+        fds[count++] = memfd;
     }
-    if (r == 0) {
-        atomic_store(&remote->page->slots[slot].word, slot_word(generation, SLOT_SENT));
-        r = send_job(remote, job, &task, memfd);
-    }
+    if (more_count > 0)
+        memcpy(fds + count, more_fds, more_count * sizeof(fds[0]));
+    int r = pool_wire_send(remote->socket_fd, parts, 2, fds, count + more_count);
     if (memfd >= 0)
         close(memfd);
-    if (r < 0)
+    return r;
+}
+
+int pool_remote_send_start(struct remote *remote, uint32_t task_index, const void *payload,
+                           size_t payload_bytes)
+{
+    struct wire_task head = {
+        .type = WIRE_START, .task_index = task_index, .payload_bytes = payload_bytes};
+    return send_body(remote, &head, payload, NULL, 0);
+}
+
+int pool_remote_send(struct remote *remote, struct job *job, uint32_t cost_ns)
+{
+    const uint32_t number = remote->next;
+    struct wire_slot *slot = page_slot(remote->page, number);
+    const bool in_message = !pool_remote_fits_page(job);
+    int r = 0;
+    slot->task_index = job->task_index;
+    slot->deadline_ns = job->deadline_ns;
+    slot->in_message = in_message;
+    slot->payload_bytes = in_message ? 0 : (uint32_t)job->payload_bytes;
+    if (!in_message && job->payload_bytes > 0)
+        memcpy(slot->payload, job->payload, job->payload_bytes);
+    atomic_store(&slot->word, slot_word(number, SLOT_SENT));
+    remote->next = (number + 1) & NUMBER_MASK;
+    if (in_message) {
+        struct wire_task head = {.type = WIRE_TASK,
+                                 .number = number,
+                                 .task_index = job->task_index,
+                                 .payload_bytes = job->payload_bytes};
+        r = send_body(remote, &head, job->payload, job->fds, job->fd_count);
+    }
+    struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+    if (r < 0) { /* it cannot have started without the message */
+        atomic_store(&slot->word, slot_word(number, SLOT_TAKEN));
+        *flight = (struct flight){.state = FLIGHT_RECALLED};
+        pool_wire_ring(remote->socket_fd);
         return r;
-    remote->flights[slot] =
-        (struct flight){.job = job, .generation = generation, .sent_ns = time_now_ns()};
-    remote->flight_count++;
+    }
+    if (!in_message && atomic_exchange(&remote->page->worker_sleeps, 0))
+        pool_wire_ring(remote->socket_fd);
+    *flight = (struct flight){
+        .state = FLIGHT_FLYING, .job = job, .sent_ns = pool_time_now_ns(), .cost_ns = cost_ns};
+    if (remote->flying++ == 0)
+        remote->moved_ns = flight->sent_ns;
+    remote->load_ns += cost_ns;
+    remote->given++;
+    job->remote = remote;
+    job->slot = number;
     return 0;
 }
 
-struct job *remote_take_back(struct remote *remote, unsigned slot)
+struct job *pool_remote_job(const struct remote *remote, uint32_t number)
 {
-    const uint32_t generation = remote->flights[slot].generation;
-    uint32_t sent = slot_word(generation, SLOT_SENT);
-    if (!remote->flights[slot].job ||
-        !atomic_compare_exchange_strong(&remote->page->slots[slot].word, &sent,
-                                        slot_word(generation, SLOT_TAKEN)))
-        return NULL;
-    return remote_release(remote, slot);
+    const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+    return flight->state == FLIGHT_FLYING && flight->job->slot == number ? flight->job : NULL;
 }
 
-bool remote_started(const struct remote *remote, unsigned slot, int64_t *ret_started_ns)
+/* Let go of a flying job; its slot is then in the given state. */
+static struct job *land(struct remote *remote, uint32_t number, enum flight_state state)
 {
-    const struct flight *flight = &remote->flights[slot];
-    const uint32_t word = atomic_load(&remote->page->slots[slot].word);
-    if (!flight->job || word != slot_word(flight->generation, SLOT_STARTED))
+    struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+    struct job *job = flight->job;
+    remote->flying--;
+    remote->load_ns -= flight->cost_ns;
+    *flight = (struct flight){.state = state};
+    job->remote = NULL;
+    advance(remote);
+    return job;
+}
+
+struct job *pool_remote_take_back(struct remote *remote, uint32_t number)
+{
+    uint32_t sent = slot_word(number, SLOT_SENT);
+    if (!pool_remote_job(remote, number) ||
+        !atomic_compare_exchange_strong(&page_slot(remote->page, number)->word, &sent,
+                                        slot_word(number, SLOT_TAKEN)))
+        return NULL;
+    remote->given--;
+    return land(remote, number, FLIGHT_RECALLED);
+}
+
+bool pool_remote_started(const struct remote *remote, uint32_t number, int64_t *ret_started_ns)
+{
+    const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+    struct wire_slot *slot = page_slot(remote->page, number);
+    const uint32_t word = atomic_load(&slot->word);
+    if (!pool_remote_job(remote, number) ||
+        (word != slot_word(number, SLOT_STARTED) && word != slot_word(number, SLOT_REPLIED)))
         return false;
     /* The worker wrote this time; keep it within what can be true. */
-    const int64_t now_ns = time_now_ns();
-    int64_t started_ns = atomic_load(&remote->page->slots[slot].started_ns);
+    const int64_t now_ns = pool_time_now_ns();
+    int64_t started_ns = atomic_load(&slot->started_ns);
     if (started_ns < flight->sent_ns)
         started_ns = flight->sent_ns;
     *ret_started_ns = started_ns > now_ns ? now_ns : started_ns;
     return true;
 }
 
-struct job *remote_release(struct remote *remote, unsigned slot)
+struct job *pool_remote_release(struct remote *remote, uint32_t number)
 {
-    struct job *job = remote->flights[slot].job;
-    remote->flights[slot] = (struct flight){0};
-    remote->flight_count--;
-    return job;
+    return land(remote, number, FLIGHT_FREE);
 }
 
 /* ---- Results ------------------------------------------------------------------------------- */
 
-/* Does the head fit the task it names, and the message's size? A worker is not trusted. */
-static bool result_is_sound(const struct remote *remote, const struct wire_result *head,
-                            size_t size_bytes, const struct wire_fds *fds)
+/* Might a sound worker say this? */
+static bool code_is_sound(int32_t code, uint64_t value_bytes)
 {
-    if (head->type != WIRE_RESULT || head->slot >= PAGE_SLOTS)
+    return code == 0 || ((code == -EREMOTEIO || code == -ETIME) && value_bytes == 0);
+}
+
+/* Words that a worker sent, as a string of ours; NULL for none. */
+static char *copy_words(const uint8_t *bytes, size_t size_bytes)
+{
+    return size_bytes > 0 ? strndup((const char *)bytes, size_bytes) : NULL;
+}
+
+/* What does a slot hold?  Returns 1 with a result in ret_outcome, or -EBADMSG. */
+static int read_slot(const struct remote *remote, const struct wire_slot *slot,
+                     struct outcome *ret_outcome)
+{
+    /* Read once: the worker may write at any time. */
+    const int32_t code = *(const volatile int32_t *)&slot->code;
+    const int32_t task_code = *(const volatile int32_t *)&slot->task_code;
+    const uint32_t value_bytes = *(const volatile uint32_t *)&slot->value_bytes;
+    const uint16_t message_bytes = *(const volatile uint16_t *)&slot->message_bytes;
+    const uint16_t where_bytes = *(const volatile uint16_t *)&slot->where_bytes;
+    if (value_bytes > SLOT_RESULT_BYTES ||
+        value_bytes + message_bytes + where_bytes > SLOT_RESULT_BYTES ||
+        message_bytes >= MESSAGE_BYTES || where_bytes >= WHERE_BYTES ||
+        !code_is_sound(code, value_bytes))
+        return -EBADMSG;
+    *ret_outcome = pool_outcome_of(code);
+    ret_outcome->task_code = code == -EREMOTEIO ? task_code : 0;
+    ret_outcome->worker_pid = remote->pid;
+    ret_outcome->message = copy_words(slot->result + value_bytes, message_bytes);
+    ret_outcome->where = copy_words(slot->result + value_bytes + message_bytes, where_bytes);
+    int r = pool_outcome_set_value(ret_outcome, slot->result, value_bytes);
+    if (r < 0) { /* our own shortage: the result is lost, and says so */
+        ret_outcome->code = r;
+        pool_outcome_say(ret_outcome, "its result could not be received: %s", strerror(-r));
+    }
+    return 1;
+}
+
+static void keep_deaths(struct job *job, struct outcome *outcome)
+{
+    outcome->deaths = job->deaths;
+    job->outcome = *outcome;
+}
+
+int pool_remote_read_page(struct remote *remote, struct job **ret_job, uint64_t *ret_ran_ns)
+{
+    for (uint32_t number = remote->oldest; number != remote->next;
+         number = (number + 1) & NUMBER_MASK) {
+        const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+        const struct wire_slot *slot = page_slot(remote->page, number);
+        const uint32_t word = atomic_load(&slot->word);
+        if (flight->state == FLIGHT_FLYING && word == slot_word(number, SLOT_DONE)) {
+            struct outcome outcome;
+            int r = read_slot(remote, slot, &outcome);
+            if (r < 0)
+                return r;
+            *ret_ran_ns = *(const volatile uint64_t *)&slot->ran_ns;
+            *ret_job = pool_remote_release(remote, number);
+            keep_deaths(*ret_job, &outcome);
+            return 1;
+        } else if (word == slot_word(number, SLOT_SENT) ||
+                   word == slot_word(number, SLOT_STARTED)) {
+            return 0; /* it does them in order: nothing behind this one is done */
+        }
+    }
+    return 0;
+}
+
+bool pool_remote_listen(struct remote *remote)
+{
+    atomic_store(&remote->page->host_listens, 1);
+    for (uint32_t number = remote->oldest; number != remote->next;
+         number = (number + 1) & NUMBER_MASK) {
+        const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+        const uint32_t word = atomic_load(&page_slot(remote->page, number)->word);
+        if (flight->state == FLIGHT_FLYING && word == slot_word(number, SLOT_DONE))
+            return false;
+        if (word == slot_word(number, SLOT_SENT) || word == slot_word(number, SLOT_STARTED))
+            break;
+    }
+    return true;
+}
+
+/* Does the head fit the message's size? A worker is not trusted. */
+static bool head_is_sound(const struct wire_result *head, size_t size_bytes,
+                          const struct wire_fds *fds)
+{
+    if (!code_is_sound(head->code, head->value_bytes) || head->message_bytes >= MESSAGE_BYTES ||
+        head->where_bytes >= WHERE_BYTES)
         return false;
-    const struct flight *flight = &remote->flights[head->slot];
-    if (!flight->job || flight->generation != head->generation)
-        return false;
-    if (head->code != 0 && head->code != -EREMOTEIO && head->code != -ETIME)
-        return false;
-    if (head->message_bytes >= MESSAGE_BYTES || (head->code != 0 && head->value_bytes != 0))
-        return false;
+    const size_t words_bytes = (size_t)head->message_bytes + head->where_bytes;
     if (head->in_memfd)
-        return size_bytes == sizeof(*head) + head->message_bytes && (fds->count == 1 || fds->lost);
+        return size_bytes == sizeof(*head) + words_bytes && (fds->count == 1 || fds->lost);
     return head->value_bytes <= WIRE_INLINE_MAX && fds->count == 0 &&
-           size_bytes == sizeof(*head) + head->value_bytes + head->message_bytes;
+           size_bytes == sizeof(*head) + head->value_bytes + words_bytes;
 }
 
 /* The value, from the message or the memfd.  Returns 0 or -errno. */
 static int take_value(const struct wire_result *head, const uint8_t *inline_bytes,
-                      const struct wire_fds *fds, struct blob *ret_value)
+                      const struct wire_fds *fds, struct outcome *outcome)
 {
-    if (head->in_memfd)
-        return fds->lost ? -EMFILE
-                         : blob_from_memfd(fds->fds[0], (size_t)head->value_bytes, ret_value);
-    if (head->value_bytes == 0)
-        return 0;
-    void *data = malloc((size_t)head->value_bytes);
-    if (!data)
-        return -ENOMEM;
-    memcpy(data, inline_bytes, (size_t)head->value_bytes);
-    *ret_value = (struct blob){.data = data, .size_bytes = (size_t)head->value_bytes};
-    return 0;
+    if (!head->in_memfd)
+        return pool_outcome_set_value(outcome, inline_bytes, (size_t)head->value_bytes);
+    return fds->lost
+               ? -EMFILE
+               : pool_blob_from_memfd(fds->fds[0], (size_t)head->value_bytes, &outcome->value);
 }
 
-int remote_read_result(struct remote *remote, const void *message, size_t size_bytes,
-                       struct wire_fds *fds, struct job **ret_job, struct outcome *ret_outcome)
+/* Read a message of wire_result's form.  Returns 0 or -EBADMSG. */
+static int read_outcome(const struct remote *remote, const void *message, size_t size_bytes,
+                        const struct wire_fds *fds, struct wire_result *ret_head,
+                        struct outcome *ret_outcome)
 {
-    struct wire_result head;
-    struct outcome outcome = OUTCOME_INIT;
-    if (size_bytes < sizeof(head))
+    if (size_bytes < sizeof(*ret_head))
         return -EBADMSG;
-    memcpy(&head, message, sizeof(head));
-    if (!result_is_sound(remote, &head, size_bytes, fds))
+    memcpy(ret_head, message, sizeof(*ret_head));
+    if (!head_is_sound(ret_head, size_bytes, fds))
         return -EBADMSG;
-    const uint8_t *body = (const uint8_t *)message + sizeof(head);
-    outcome.code = head.code;
-    outcome.task_code = head.code == -EREMOTEIO ? head.task_code : 0;
+    const uint8_t *body = (const uint8_t *)message + sizeof(*ret_head);
+    const uint8_t *words = body + (ret_head->in_memfd ? 0 : ret_head->value_bytes);
+    struct outcome outcome = pool_outcome_of(ret_head->code);
+    outcome.task_code = ret_head->code == -EREMOTEIO ? ret_head->task_code : 0;
     outcome.worker_pid = remote->pid;
-    memcpy(outcome.message, body + (head.in_memfd ? 0 : head.value_bytes), head.message_bytes);
-    if (head.code == 0) {
-        int r = take_value(&head, body, fds, &outcome.value);
+    if (ret_head->code == 0) {
+        int r = take_value(ret_head, body, fds, &outcome);
         if (r == -EBADMSG)
             return r;
-        if (r < 0) { /* our own shortage: the result is lost, and says so */
+        if (r < 0) {
             outcome.code = r;
-            snprintf(outcome.message, sizeof(outcome.message),
-                     "its result could not be received: %s", strerror(-r));
+            pool_outcome_say(&outcome, "its result could not be received: %s", strerror(-r));
         }
     }
-    *ret_job = remote_release(remote, head.slot);
+    if (!outcome.message)
+        outcome.message = copy_words(words, ret_head->message_bytes);
+    outcome.where = copy_words(words + ret_head->message_bytes, ret_head->where_bytes);
     *ret_outcome = outcome;
     return 0;
 }
 
+int pool_remote_read_result(struct remote *remote, const void *message, size_t size_bytes,
+                            struct wire_fds *fds, struct job **ret_job, uint64_t *ret_ran_ns)
+{
+    struct wire_result head;
+    struct outcome outcome;
+    int r = read_outcome(remote, message, size_bytes, fds, &head, &outcome);
+    if (r < 0)
+        return r;
+    const uint32_t word = atomic_load(&page_slot(remote->page, head.number)->word);
+    if (!pool_remote_job(remote, head.number & NUMBER_MASK) ||
+        word != slot_word(head.number & NUMBER_MASK, SLOT_REPLIED)) {
+        pool_outcome_done(&outcome);
+        return -EBADMSG;
+    }
+    *ret_ran_ns = head.ran_ns;
+    *ret_job = pool_remote_release(remote, head.number & NUMBER_MASK);
+    keep_deaths(*ret_job, &outcome);
+    return 1;
+}
+
+int pool_remote_read_ready(struct remote *remote, const void *message, size_t size_bytes,
+                           const struct wire_fds *fds)
+{
+    struct wire_result head;
+    /* Said once; a flood of it would keep us from everything else. */
+    if (remote->ready || remote->failed_init)
+        return -EBADMSG;
+    int r = read_outcome(remote, message, size_bytes, fds, &head, &remote->init_outcome);
+    if (r == 0)
+        remote->failed_init = remote->init_outcome.code != 0;
+    return r;
+}
+
 /* ---- Ending -------------------------------------------------------------------------------- */
 
-/* Before SPAWNED there is nobody to signal: it is kept, and delivered by remote_spawned(). (A
+/* Before SPAWNED there is nobody to signal: it is kept, and delivered by pool_remote_spawned(). (A
  * worker whose pidfd is lost on the way is killed through the zygote.) */
 static void signal_to(struct remote *remote, int signal_number)
 {
@@ -254,7 +435,7 @@ static void signal_to(struct remote *remote, int signal_number)
         remote->signal_waiting = signal_number;
 }
 
-void remote_spawned(struct remote *remote, pid_t pid, int pidfd)
+void pool_remote_spawned(struct remote *remote, pid_t pid, int pidfd)
 {
     remote->pid = pid;
     remote->pidfd = pidfd;
@@ -262,25 +443,26 @@ void remote_spawned(struct remote *remote, pid_t pid, int pidfd)
         signal_to(remote, remote->signal_waiting);
 }
 
-void remote_dismiss(struct remote *remote)
+void pool_remote_dismiss(struct remote *remote)
 {
     if (remote->state != REMOTE_ALIVE)
         return;
     remote->state = REMOTE_STOPPING;
-    remote->kill_at_ns = time_now_ns() + LEAVE_MS * NS_PER_MS;
+    remote->dismissed = true;
+    remote->kill_at_ns = pool_time_now_ns() + LEAVE_MS * NS_PER_MS;
     shutdown(remote->socket_fd, SHUT_WR);
 }
 
-void remote_stop(struct remote *remote)
+void pool_remote_stop(struct remote *remote)
 {
     if (remote->state != REMOTE_ALIVE)
         return;
     remote->state = REMOTE_STOPPING;
-    remote->kill_at_ns = time_now_ns() + GRACE_MS * NS_PER_MS;
+    remote->kill_at_ns = pool_time_now_ns() + GRACE_MS * NS_PER_MS;
     signal_to(remote, SIGTERM);
 }
 
-void remote_kill(struct remote *remote)
+void pool_remote_kill(struct remote *remote)
 {
     if (remote->state == REMOTE_ALIVE)
         remote->state = REMOTE_STOPPING;

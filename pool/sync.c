@@ -4,19 +4,19 @@
 #include <signal.h>
 #include <time.h>
 
-int64_t time_now_ns(void)
+int64_t pool_time_now_ns(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail: the clock always exists on Linux */
     return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
-int64_t time_after_ms(int timeout_ms)
+int64_t pool_time_after_ms(int timeout_ms)
 {
-    return timeout_ms < 0 ? TIME_NEVER : time_now_ns() + timeout_ms * NS_PER_MS;
+    return timeout_ms < 0 ? TIME_NEVER : pool_time_now_ns() + timeout_ms * NS_PER_MS;
 }
 
-int cond_init(pthread_cond_t *cond)
+int pool_cond_init(pthread_cond_t *cond)
 {
     pthread_condattr_t attr;
     int r = pthread_condattr_init(&attr);
@@ -29,7 +29,7 @@ int cond_init(pthread_cond_t *cond)
     return -r;
 }
 
-int cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_ns)
+int pool_cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_ns)
 {
     if (until_ns == TIME_NEVER) {
         pthread_cond_wait(cond, lock);
@@ -39,7 +39,7 @@ int cond_wait_until(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_n
     return pthread_cond_timedwait(cond, lock, &until) == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-int thread_start(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *data)
+int pool_thread_start(pthread_t *ret_thread, const char *name, void *(*run)(void *), void *data)
 {
     sigset_t all, before;
     pthread_t thread;

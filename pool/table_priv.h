@@ -7,16 +7,13 @@
 #include "pool.h"
 
 /** Is the table usable?  Returns 0 or -EINVAL. */
-int table_check(const struct pool_tasks *tasks);
+int pool_table_check(const struct pool_tasks *tasks);
 
 /** The position of a task in its table, or -ENOENT. */
-int table_find(const struct pool_tasks *tasks, const char *name);
+int pool_table_find(const struct pool_tasks *tasks, const char *name);
 
 /** A number that differs when two tables differ in names or order. The handshake compares it, so
  *  that a worker program of another version is noticed before it runs the wrong task. */
-uint64_t table_hash(const struct pool_tasks *tasks);
-
-/** The table given to pool_main(), or NULL: whether this program can be its own worker. */
-const struct pool_tasks *table_of_program(void);
+uint64_t pool_table_hash(const struct pool_tasks *tasks);
 
 #endif

@@ -5,9 +5,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define PARTS_MAX 3
+#define PARTS_MAX 4
 
-int wire_send(int fd, const struct iovec *parts, size_t part_count, const int *fds, size_t fd_count)
+int pool_wire_send(int fd, const struct iovec *parts, size_t part_count, const int *fds,
+                   size_t fd_count)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int) * WIRE_FDS_MAX)];
@@ -55,7 +56,7 @@ static void take_fds(struct msghdr *msg, struct wire_fds *taken)
     taken->lost = (msg->msg_flags & MSG_CTRUNC) != 0;
 }
 
-ssize_t wire_receive(int fd, void *buffer, size_t size_bytes, struct wire_fds *ret_fds)
+ssize_t pool_wire_receive(int fd, void *buffer, size_t size_bytes, struct wire_fds *ret_fds)
 {
     union {
         char bytes[CMSG_SPACE(sizeof(int) * WIRE_FDS_MAX)];
@@ -77,16 +78,23 @@ ssize_t wire_receive(int fd, void *buffer, size_t size_bytes, struct wire_fds *r
         return -errno;
     take_fds(&msg, &taken);
     if (got == 0) /* end of file, or an empty message, which no sound peer sends: the same to us */
-        wire_fds_done(&taken);
+        pool_wire_fds_done(&taken);
     if (msg.msg_flags & MSG_TRUNC) {
-        wire_fds_done(&taken);
+        pool_wire_fds_done(&taken);
         return -EBADMSG;
     }
     *ret_fds = taken;
     return got;
 }
 
-void wire_fds_done(struct wire_fds *fds)
+void pool_wire_ring(int fd)
+{
+    const struct wire_control bell = {.type = WIRE_BELL};
+    while (send(fd, &bell, sizeof(bell), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno == EINTR)
+        continue;
+}
+
+void pool_wire_fds_done(struct wire_fds *fds)
 {
     for (size_t i = 0; i < fds->count; i++)
         close(fds->fds[i]);

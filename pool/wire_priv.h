@@ -12,24 +12,41 @@
  * the host forks: so ends are shut down, not only closed, and taken out of epoll by name.
  *
  *   host <-> zygote ("control")          host <-> each worker
- *     <- HELLO  version, table hash        -> TASK    header + packed fields (+ descriptors)
- *     -> SPAWN  id + [socket, page]        <- READY   the worker has set itself up
- *     <- SPAWNED id, pid + [pidfd]         <- RESULT  header + value + message
- *     <- FAILED  id, errno
- *     -> KILL    id: of a worker whose pidfd was lost
+ *     <- HELLO  version, table hash        -> START   the initializer's call, if there is one
+ *     -> SPAWN  id + [socket, page]        <- READY   code of the initializer (+ its words)
+ *     <- SPAWNED id, pid + [pidfd]         -> TASK    payload that is not on the page
+ *     <- FAILED  id, errno                 <- RESULT  value that is not on the page
+ *     -> KILL    id: of a worker whose     <> BELL    look at the page
+ *                pidfd was lost
  *     <- EXITED  id, pid, wait status
  *
  * A payload or value above WIRE_INLINE_MAX travels as a sealed memfd (blob_priv.h), which is then
  * the message's first descriptor.
  *
- * The page. Host and worker share one page of memory a worker, with one word for each task that
- * the worker may hold. The word says who may still decide: the worker turns SENT into STARTED
- * before it runs the task, the host turns SENT into TAKEN to have the task back; both by
- * compare-and-swap, so exactly one of them wins, with no message and no lock. The word outlives the
- * worker: after a death, STARTED names the task that was running, SENT those that were not. The
- * generation in the word's upper bits keeps a late swap from touching the next task in the slot.
- * The host trusts nothing it reads there beyond "which of my tasks": a worker that lies harms the
- * tasks that it holds, and is replaced.
+ * The page. Host and worker share a piece of memory a worker: a ring of slots, one for each task in
+ * the worker's hands, used in order. Task number n (the host counts what it gives to this worker)
+ * stands in slot n modulo PAGE_SLOTS, and the slot's word tells n and who may decide:
+ *
+ *     SENT      the host has put it there              -> STARTED  the worker, before it runs it
+ *                                                      -> TAKEN    the host, to have it back
+ *     STARTED   it runs, or its worker died with it    -> DONE     its result is in the slot
+ *                                                      -> REPLIED  its result will be in a message
+ *     TAKEN     the worker has not passed it yet       -> PASSED   it has: the slot is free
+ *
+ * SENT is left by compare-and-swap, so exactly one side wins, with no message and no lock; n keeps
+ * a late swap from touching the next task in the slot. The word outlives the worker: after a death
+ * STARTED and REPLIED (without the message) name the task that is to blame, SENT those that were
+ * not run, DONE those whose result counts all the same. The host uses a slot again when it has seen
+ * DONE, PASSED or the RESULT message in it; so neither side overtakes the other.
+ *
+ * Small payloads and results lie in the slot itself, and tasks that are short then cost no system
+ * call: a side that runs out of work says so on the page (worker_sleeps, host_listens) and looks
+ * once more before it sleeps; the other side takes the mark away and sends one BELL. A payload that
+ * is too large, or comes with descriptors, follows in a TASK message right after its slot was
+ * filled; if sending it fails, the host takes the task back at once.
+ *
+ * The host trusts nothing that it reads there: numbers are read once and checked, bytes are copied.
+ * A worker that lies harms the tasks that it holds, and is replaced.
  *
  * All structures have fixed-width members and no padding; both sides run on one machine. */
 #ifndef POOL_WIRE_PRIV_H
@@ -42,7 +59,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#define WIRE_VERSION    1
+#define WIRE_VERSION    2
 #define WIRE_INLINE_MAX (64 * 1024)
 #define WIRE_FDS_MAX    65 /* POOL_FDS_MAX and the payload's memfd */
 
@@ -53,9 +70,11 @@ enum wire_type {
     WIRE_SPAWNED,
     WIRE_FAILED,
     WIRE_EXITED,
+    WIRE_START,
     WIRE_READY,
     WIRE_TASK,
     WIRE_RESULT,
+    WIRE_BELL,
 };
 
 struct wire_control {
@@ -67,54 +86,91 @@ struct wire_control {
 };
 _Static_assert(sizeof(struct wire_control) == 24, "no padding");
 
+/** START (task_index WIRE_NO_TASK without an initializer) and TASK; the payload follows. */
 struct wire_task {
     uint32_t type;
-    uint32_t slot;
-    uint32_t generation;
+    uint32_t number;
     uint32_t task_index;
-    int64_t deadline_ns;
-    uint64_t payload_bytes;
     uint32_t in_memfd;
-    uint32_t zero[3]; /* the payload behind it starts at a multiple of JOB_ALIGN */
+    uint64_t payload_bytes;
+    uint64_t zero; /* the payload behind it starts at a multiple of JOB_ALIGN */
 };
-_Static_assert(sizeof(struct wire_task) == 48, "no padding, aligned payload");
+_Static_assert(sizeof(struct wire_task) == 32, "no padding, aligned payload");
 
+#define WIRE_NO_TASK UINT32_MAX
+
+/** RESULT and READY; value, message and where follow, one after the other. */
 struct wire_result {
     uint32_t type;
-    uint32_t slot;
-    uint32_t generation;
+    uint32_t number;
     int32_t code;
     int32_t task_code;
     uint32_t message_bytes;
+    uint32_t where_bytes;
     uint64_t value_bytes;
+    uint64_t ran_ns;
     uint32_t in_memfd;
-    uint32_t zero[3];
+    uint32_t zero;
 };
 _Static_assert(sizeof(struct wire_result) == 48, "no padding");
 
-/** Tasks that a worker may hold: one that runs and one ready behind it, so that it need not wait
- *  for the host between two. */
-#define PAGE_SLOTS 2
+/** Tasks that a worker may hold. */
+#define PAGE_SLOTS         64
+#define SLOT_PAYLOAD_BYTES 256
+#define SLOT_RESULT_BYTES  256
 
-enum slot_state { SLOT_EMPTY, SLOT_SENT, SLOT_STARTED, SLOT_TAKEN };
-
-struct wire_page {
-    struct {
-        _Atomic uint32_t word;      /* generation << 2 | enum slot_state */
-        _Atomic int64_t started_ns; /* CLOCK_MONOTONIC, valid from STARTED on */
-    } slots[PAGE_SLOTS];
+enum slot_state {
+    SLOT_EMPTY,
+    SLOT_SENT,
+    SLOT_STARTED,
+    SLOT_DONE,
+    SLOT_REPLIED,
+    SLOT_TAKEN,
+    SLOT_PASSED
 };
 
-static inline uint32_t slot_word(uint32_t generation, enum slot_state state)
+struct wire_slot {
+    _Atomic uint32_t word; /* number << 3 | enum slot_state */
+    /* Written by the host before SENT. */
+    uint32_t task_index;
+    int64_t deadline_ns;
+    uint32_t payload_bytes;
+    uint32_t in_message;
+    /* Written by the worker before STARTED, and before DONE. */
+    _Atomic int64_t started_ns; /* CLOCK_MONOTONIC */
+    uint64_t ran_ns;
+    int32_t code, task_code;
+    uint32_t value_bytes;
+    uint16_t message_bytes, where_bytes;
+    _Alignas(16) uint8_t payload[SLOT_PAYLOAD_BYTES];
+    uint8_t result[SLOT_RESULT_BYTES]; /* value, message, where */
+};
+
+struct wire_page {
+    _Alignas(64) _Atomic uint32_t worker_sleeps; /* set by the worker, taken away by the host */
+    _Alignas(64) _Atomic uint32_t host_listens;  /* set by the host, taken away by the worker */
+    _Alignas(64) struct wire_slot slots[PAGE_SLOTS];
+};
+
+/** Task numbers have so many bits, and then begin again at 0. */
+#define NUMBER_MASK (UINT32_MAX >> 3)
+_Static_assert(PAGE_SLOTS > 1 && (PAGE_SLOTS & (PAGE_SLOTS - 1)) == 0, "numbers begin again");
+
+static inline uint32_t slot_word(uint32_t number, enum slot_state state)
 {
-    return generation << 2 | (uint32_t)state;
+    return number << 3 | (uint32_t)state;
 }
 
-/** Send one message of up to three parts.
+static inline struct wire_slot *page_slot(struct wire_page *page, uint32_t number)
+{
+    return &page->slots[number % PAGE_SLOTS];
+}
+
+/** Send one message of up to four parts.
  *  fds: borrowed.  Returns 0, -EAGAIN (a non-blocking socket is full), -EPIPE (the peer is gone),
  *  or -errno. */
-int wire_send(int fd, const struct iovec *parts, size_t part_count, const int *fds,
-              size_t fd_count);
+int pool_wire_send(int fd, const struct iovec *parts, size_t part_count, const int *fds,
+                   size_t fd_count);
 
 /** Descriptors that came with a message: the receiver owns them. */
 struct wire_fds {
@@ -126,9 +182,12 @@ struct wire_fds {
 /** Receive one message.
  *  Returns its size, 0 at end of file, -EAGAIN (nothing there; non-blocking), -EBADMSG (too long
  *  for the buffer: dropped, no descriptor is left open), or -errno. */
-ssize_t wire_receive(int fd, void *buffer, size_t size_bytes, struct wire_fds *ret_fds);
+ssize_t pool_wire_receive(int fd, void *buffer, size_t size_bytes, struct wire_fds *ret_fds);
+
+/** Send a BELL without waiting; if there is no room, the peer has other messages to wake it. */
+void pool_wire_ring(int fd);
 
 /** Close them. */
-void wire_fds_done(struct wire_fds *fds);
+void pool_wire_fds_done(struct wire_fds *fds);
 
 #endif

@@ -1,8 +1,8 @@
 /* worker.c: the inside of a worker process.
  *
- * A plain loop in a single-threaded process: receive a task, claim it on the page, run it, send
- * the result. End of file on the socket means that the host does not want this worker any more, or
- * is gone: either way the worker ends. The protocol stands in wire_priv.h. */
+ * A plain loop in a single-threaded process: find the next task on the page, claim it, run it, put
+ * the result back. End of file on the socket means that the host does not want this worker any
+ * more, or is gone: either way the worker ends. The protocol stands in wire_priv.h. */
 #include "worker_priv.h"
 
 #include <errno.h>
@@ -18,44 +18,82 @@
 #include "wire_priv.h"
 
 /* Exit statuses that people may meet in pool_error.exit_status. */
-enum { EXIT_SETUP = 120, EXIT_PROTOCOL = 121 };
+enum { EXIT_SETUP = 120, EXIT_PROTOCOL = 121, EXIT_INITIALIZER = 122 };
 
 #define TOO_MANY_REFS_WAIT_MS 5
 
 struct worker {
     int socket_fd;
+    pid_t pid;
     struct wire_page *page;
     const struct pool_tasks *tasks;
     struct call_local local;
-    _Alignas(JOB_ALIGN) uint8_t message[sizeof(struct wire_task) + WIRE_INLINE_MAX];
+    uint32_t number; /* of the next task */
+    /* The last TASK message, until its turn comes. */
+    bool has_body;
+    size_t body_bytes; /* of the whole message */
+    struct wire_fds body_fds;
+    _Alignas(JOB_ALIGN) uint8_t body[sizeof(struct wire_task) + WIRE_INLINE_MAX];
 };
 
-/* Claim the task: from now on it is the one that a death is blamed on. */
-static bool claim(struct worker *worker, const struct wire_task *task)
+/* ---- Messages ------------------------------------------------------------------------------ */
+
+static void drop_body(struct worker *worker)
 {
-    uint32_t sent = slot_word(task->generation, SLOT_SENT);
-    atomic_store(&worker->page->slots[task->slot].started_ns, time_now_ns());
-    return atomic_compare_exchange_strong(&worker->page->slots[task->slot].word, &sent,
-                                          slot_word(task->generation, SLOT_STARTED));
+    if (worker->has_body)
+        pool_wire_fds_done(&worker->body_fds);
+    worker->has_body = false;
 }
 
-static int send_outcome(struct worker *worker, const struct wire_task *task,
+static const struct wire_task *body_head(const struct worker *worker)
+{
+    return (const void *)worker->body;
+}
+
+/* Sleep until a message comes; keep it if it is a body.  Returns 1, 0 at end of file, -errno. */
+static int receive(struct worker *worker)
+{
+    struct wire_fds fds;
+    drop_body(worker);
+    ssize_t got = pool_wire_receive(worker->socket_fd, worker->body, sizeof(worker->body), &fds);
+    if (got <= 0)
+        return (int)got;
+    const struct wire_task *head = body_head(worker);
+    const uint32_t type = head->type;
+    if (type == WIRE_BELL && fds.count == 0)
+        return 1;
+    worker->body_fds = fds;
+    worker->body_bytes = (size_t)got;
+    worker->has_body = true;
+    if ((type != WIRE_TASK && type != WIRE_START) || worker->body_bytes < sizeof(*head))
+        return -EBADMSG;
+    if (head->in_memfd ? worker->body_bytes != sizeof(*head) || (fds.count == 0 && !fds.lost)
+                       : head->payload_bytes != worker->body_bytes - sizeof(*head))
+        return -EBADMSG;
+    return 1;
+}
+
+/* Send an outcome as a message. */
+static int send_outcome(struct worker *worker, uint32_t type, uint32_t number, uint64_t ran_ns,
                         const struct outcome *outcome)
 {
+    struct pool_bytes value = pool_outcome_value(outcome);
+    const char *words = outcome->message ? outcome->message : "";
+    const char *where = outcome->where ? outcome->where : "";
     struct wire_result result = {
-        .type = WIRE_RESULT,
-        .slot = task->slot,
-        .generation = task->generation,
+        .type = type,
+        .number = number,
         .code = outcome->code,
         .task_code = outcome->task_code,
-        .message_bytes = (uint32_t)strnlen(outcome->message, MESSAGE_BYTES - 1),
-        .value_bytes = outcome->value.size_bytes,
+        .message_bytes = (uint32_t)strnlen(words, MESSAGE_BYTES - 1),
+        .where_bytes = (uint32_t)strnlen(where, WHERE_BYTES - 1),
+        .value_bytes = outcome->code == 0 ? value.size_bytes : 0,
+        .ran_ns = ran_ns,
     };
-    const struct iovec value = {outcome->value.data, outcome->value.size_bytes};
-    const struct iovec message = {(void *)outcome->message, result.message_bytes};
     int fd = -1;
-    if (outcome->value.size_bytes > WIRE_INLINE_MAX) {
-        int r = blob_to_memfd(&value, 1, &fd);
+    if (result.value_bytes > WIRE_INLINE_MAX) {
+        const struct iovec part = {(void *)value.data, value.size_bytes};
+        int r = pool_blob_to_memfd(&part, 1, &fd);
         if (r < 0) { /* the value cannot be handed over: the task fails with the system's word */
             result.code = -EREMOTEIO;
             result.task_code = r;
@@ -65,112 +103,212 @@ static int send_outcome(struct worker *worker, const struct wire_task *task,
     result.in_memfd = fd >= 0;
     const struct iovec parts[] = {
         {&result, sizeof(result)},
-        {value.iov_base, fd >= 0 || result.code < 0 ? 0 : value.iov_len},
-        message,
+        {(void *)value.data, fd >= 0 ? 0 : (size_t)result.value_bytes},
+        {(void *)words, result.message_bytes},
+        {(void *)where, result.where_bytes},
     };
     int r;
-    while ((r = wire_send(worker->socket_fd, parts, 3, &fd, fd >= 0)) == -ETOOMANYREFS)
+    while ((r = pool_wire_send(worker->socket_fd, parts, 4, &fd, fd >= 0)) == -ETOOMANYREFS)
         poll(NULL, 0, TOO_MANY_REFS_WAIT_MS); /* until the host has received some */
     if (fd >= 0)
         close(fd);
     return r;
 }
 
-/* Bring the payload into memory and run the task. */
-static void run_task(struct worker *worker, const struct wire_task *task,
-                     const struct wire_fds *fds, struct outcome *ret_outcome)
+/* ---- One task ------------------------------------------------------------------------------ */
+
+/* Does the outcome fit into the slot?  Then put it there. */
+static bool put_outcome(struct wire_slot *slot, const struct outcome *outcome)
 {
-    const size_t skip = task->in_memfd ? 1 : 0;
+    const struct pool_bytes value = pool_outcome_value(outcome);
+    const size_t value_bytes = outcome->code == 0 ? value.size_bytes : 0;
+    const size_t message_bytes = outcome->message ? strlen(outcome->message) : 0;
+    const size_t where_bytes = outcome->where ? strlen(outcome->where) : 0;
+    if (value_bytes > SLOT_RESULT_BYTES ||
+        value_bytes + message_bytes + where_bytes > SLOT_RESULT_BYTES)
+        return false;
+    slot->code = outcome->code;
+    slot->task_code = outcome->task_code;
+    slot->value_bytes = (uint32_t)value_bytes;
+    slot->message_bytes = (uint16_t)message_bytes;
+    slot->where_bytes = (uint16_t)where_bytes;
+    uint8_t *next = slot->result;
+    if (value_bytes > 0)
+        memcpy(next, value.data, value_bytes);
+    if (message_bytes > 0)
+        memcpy(next + value_bytes, outcome->message, message_bytes);
+    if (where_bytes > 0)
+        memcpy(next + value_bytes + message_bytes, outcome->where, where_bytes);
+    return true;
+}
+
+/* Hand the outcome over. From DONE or REPLIED on, the slot is the host's. */
+static int reply(struct worker *worker, struct wire_slot *slot, const struct outcome *outcome)
+{
+    const int64_t ran_ns = pool_time_now_ns() - atomic_load(&slot->started_ns);
+    if (!put_outcome(slot, outcome)) {
+        atomic_store(&slot->word, slot_word(worker->number, SLOT_REPLIED));
+        return send_outcome(worker, WIRE_RESULT, worker->number, (uint64_t)ran_ns, outcome);
+    }
+    slot->ran_ns = (uint64_t)ran_ns;
+    atomic_store(&slot->word, slot_word(worker->number, SLOT_DONE));
+    if (atomic_exchange(&worker->page->host_listens, 0))
+        pool_wire_ring(worker->socket_fd);
+    return 0;
+}
+
+/* Bring a message's payload into memory and run the task. */
+static void run_body(struct worker *worker, struct call_spec *spec, struct outcome *ret_outcome)
+{
+    const struct wire_task *head = body_head(worker);
+    const size_t skip = head->in_memfd ? 1 : 0;
     struct blob mapped = {0};
-    struct call_spec spec = {
-        .task = &worker->tasks->list[task->task_index],
-        .payload = worker->message + sizeof(*task),
-        .payload_bytes = (size_t)task->payload_bytes,
-        .fds = fds->fds + skip,
-        .fd_count = fds->count - skip,
-        .deadline_ns = task->deadline_ns,
-        .local = &worker->local,
-    };
-    int r = fds->lost ? -EMFILE : 0;
-    if (r == 0 && task->in_memfd) {
-        r = blob_from_memfd(fds->fds[0], (size_t)task->payload_bytes, &mapped);
-        spec.payload = mapped.data;
+    int r = worker->body_fds.lost ? -EMFILE : 0;
+    spec->payload = worker->body + sizeof(*head);
+    spec->payload_bytes = (size_t)head->payload_bytes;
+    if (r == 0 && head->in_memfd) {
+        r = pool_blob_from_memfd(worker->body_fds.fds[0], spec->payload_bytes, &mapped);
+        spec->payload = mapped.data;
     }
     if (r < 0) {
-        *ret_outcome = (struct outcome)OUTCOME_INIT;
-        ret_outcome->code = -EREMOTEIO;
+        *ret_outcome = pool_outcome_of(-EREMOTEIO);
         ret_outcome->task_code = r;
-        snprintf(ret_outcome->message, sizeof(ret_outcome->message),
-                 "the worker could not receive the task's data");
+        pool_outcome_say(ret_outcome, "the worker could not receive the task's data");
         return;
     }
-    call_run(&spec, ret_outcome);
-    blob_done(&mapped);
+    spec->fds = worker->body_fds.fds + skip;
+    spec->fd_count = worker->body_fds.count - skip;
+    pool_call_run(spec, ret_outcome);
+    pool_blob_done(&mapped);
 }
 
-static bool message_is_sound(const struct worker *worker, const struct wire_task *task,
-                             size_t size_bytes, const struct wire_fds *fds)
+static int run_slot(struct worker *worker, struct wire_slot *slot)
 {
-    if (size_bytes < sizeof(*task) || task->type != WIRE_TASK || task->slot >= PAGE_SLOTS ||
-        task->task_index >= worker->tasks->count)
-        return false;
-    if (task->in_memfd)
-        return size_bytes == sizeof(*task) && (fds->count > 0 || fds->lost);
-    return task->payload_bytes == size_bytes - sizeof(*task);
-}
-
-/* One task from receive to reply.  Returns 1, 0 at end of file, or -errno. */
-static int serve_one(struct worker *worker)
-{
-    struct wire_task task;
-    struct wire_fds fds;
     struct outcome outcome;
-    ssize_t got = wire_receive(worker->socket_fd, worker->message, sizeof(worker->message), &fds);
-    if (got <= 0)
-        return (int)got;
-    memset(&task, 0, sizeof(task));
-    memcpy(&task, worker->message, (size_t)got < sizeof(task) ? (size_t)got : sizeof(task));
-    int r = -EBADMSG;
-    if (message_is_sound(worker, &task, (size_t)got, &fds)) {
-        r = 1;
-        if (claim(worker, &task)) { /* else the host took it back */
-            run_task(worker, &task, &fds, &outcome);
-            /* Both before the reply, so that a caller who has the result finds the descriptors
-             * closed, and what the task printed printed. */
-            wire_fds_done(&fds);
-            fflush(stdout);
-            r = send_outcome(worker, &task, &outcome);
-            r = r < 0 ? r : 1;
-            blob_done(&outcome.value);
-        }
-    }
-    wire_fds_done(&fds);
+    struct call_spec spec = {
+        .task = &worker->tasks->list[slot->task_index],
+        .payload = slot->payload,
+        .payload_bytes = slot->payload_bytes,
+        .deadline_ns = slot->deadline_ns,
+        .pid = worker->pid,
+        .local = &worker->local,
+    };
+    if (slot->in_message)
+        run_body(worker, &spec, &outcome);
+    else
+        pool_call_run(&spec, &outcome);
+    /* Both before the reply, so that a caller who has the result finds the descriptors closed, and
+     * what the task printed printed. */
+    drop_body(worker);
+    fflush(stdout);
+    int r = reply(worker, slot, &outcome);
+    pool_outcome_done(&outcome);
     return r;
 }
 
-int worker_run(int socket_fd, int page_fd, const struct pool_tasks *tasks)
+/* Look at the slot whose turn it is.  Returns 1 if it was dealt with, 0 if there is nothing yet, or
+ * -errno. */
+static int serve_slot(struct worker *worker)
 {
-    const struct wire_control ready = {.type = WIRE_READY, .pid = getpid()};
-    const struct iovec part = {(void *)&ready, sizeof(ready)};
+    struct wire_slot *slot = page_slot(worker->page, worker->number);
+    uint32_t word = atomic_load(&slot->word);
+    const uint32_t sent = slot_word(worker->number, SLOT_SENT);
+    const uint32_t taken = slot_word(worker->number, SLOT_TAKEN);
+    int r = 0;
+    if (word == sent && slot->in_message &&
+        !(worker->has_body && body_head(worker)->number == worker->number))
+        return 0; /* its message is on its way, or the host will take it back */
+    if (word == sent) {
+        if (slot->task_index >= worker->tasks->count ||
+            (!slot->in_message && slot->payload_bytes > SLOT_PAYLOAD_BYTES))
+            return -EBADMSG;
+        atomic_store(&slot->started_ns, pool_time_now_ns());
+        /* From now on it is the one that a death is blamed on. */
+        if (atomic_compare_exchange_strong(&slot->word, &word,
+                                           slot_word(worker->number, SLOT_STARTED)))
+            r = run_slot(worker, slot);
+    }
+    if (word != sent && word != taken)
+        return 0;
+    if (word == taken)
+        atomic_store(&slot->word, slot_word(worker->number, SLOT_PASSED));
+    worker->number = (worker->number + 1) & NUMBER_MASK;
+    return r < 0 ? r : 1;
+}
+
+/* ---- The process --------------------------------------------------------------------------- */
+
+/* Returns 0 when the host does not want us any more, or -errno. */
+static int serve(struct worker *worker)
+{
+    struct wire_page *page = worker->page;
+    for (;;) {
+        int r = serve_slot(worker);
+        if (r > 0)
+            continue;
+        if (r == 0) { /* say that we are about to sleep, and look once more */
+            atomic_store(&page->worker_sleeps, 1);
+            r = serve_slot(worker);
+        }
+        if (r == 0) {
+            r = receive(worker);
+            if (r <= 0)
+                return r;
+        }
+        atomic_store(&page->worker_sleeps, 0);
+        if (r < 0)
+            return r;
+    }
+}
+
+/* Receive START and run the initializer.  Returns 1, 0 if it failed or the host is gone, -errno. */
+static int make_ready(struct worker *worker)
+{
+    struct outcome outcome = pool_outcome_of(0);
+    int r = receive(worker);
+    if (r <= 0)
+        return r;
+    if (!worker->has_body || body_head(worker)->type != WIRE_START)
+        return -EBADMSG;
+    const uint32_t index = body_head(worker)->task_index;
+    if (index != WIRE_NO_TASK && index >= worker->tasks->count)
+        return -EBADMSG;
+    if (index != WIRE_NO_TASK) {
+        struct call_spec spec = {
+            .task = &worker->tasks->list[index], .pid = worker->pid, .local = &worker->local};
+        run_body(worker, &spec, &outcome);
+        fflush(stdout);
+    }
+    drop_body(worker);
+    pool_outcome_set_value(&outcome, NULL, 0);
+    r = send_outcome(worker, WIRE_READY, 0, 0, &outcome);
+    const int code = outcome.code;
+    pool_outcome_done(&outcome);
+    return r < 0 ? r : code == 0;
+}
+
+int pool_worker_run(int socket_fd, int page_fd, const struct pool_tasks *tasks)
+{
     struct worker *worker = calloc(1, sizeof(*worker));
     if (!worker)
         return EXIT_SETUP;
     worker->socket_fd = socket_fd;
+    worker->pid = getpid();
     worker->tasks = tasks;
     worker->page =
         mmap(NULL, sizeof(*worker->page), PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
     close(page_fd);
     int status = EXIT_SETUP;
     if (worker->page != MAP_FAILED) {
-        int r = wire_send(socket_fd, &part, 1, NULL, 0);
-        if (r == 0)
-            do
-                r = serve_one(worker);
-            while (r > 0);
-        status = r == 0 || r == -EPIPE ? 0 : EXIT_PROTOCOL;
+        int r = make_ready(worker);
+        const bool ready = r > 0;
+        if (ready)
+            r = serve(worker);
+        status = r < 0 && r != -EPIPE ? EXIT_PROTOCOL : ready ? 0 : EXIT_INITIALIZER;
         munmap(worker->page, sizeof(*worker->page));
     }
-    call_local_done(&worker->local);
+    drop_body(worker);
+    pool_call_local_done(&worker->local);
     close(socket_fd);
     free(worker);
     return status;

@@ -6,6 +6,6 @@
 
 /** Serve tasks until the host closes the socket.
  *  socket_fd, page_fd: taken.  Returns the process's exit status. */
-int worker_run(int socket_fd, int page_fd, const struct pool_tasks *tasks);
+int pool_worker_run(int socket_fd, int page_fd, const struct pool_tasks *tasks);
 
 #endif

@@ -45,7 +45,7 @@ struct zygote {
     size_t count, room;
 };
 
-bool zygote_wanted(int control_fd)
+bool pool_zygote_wanted(int control_fd)
 {
     int domain = 0, type = 0;
     socklen_t size = sizeof(domain);
@@ -61,7 +61,7 @@ static int say(const struct zygote *zygote, const struct wire_control *message, 
                size_t fd_count)
 {
     const struct iovec part = {(void *)message, sizeof(*message)};
-    return wire_send(zygote->control_fd, &part, 1, fds, fd_count);
+    return pool_wire_send(zygote->control_fd, &part, 1, fds, fd_count);
 }
 
 /* ---- In the new worker --------------------------------------------------------------------- */
@@ -91,7 +91,7 @@ static int worker_main(const struct zygote *zygote, int socket_fd, int page_fd, 
     if (keep_only(&socket_fd, &page_fd) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
         return EXIT_SETUP;
     free(zygote->children);
-    return worker_run(socket_fd, page_fd, zygote->tasks);
+    return pool_worker_run(socket_fd, page_fd, zygote->tasks);
 }
 
 /* ---- Spawning and reaping ------------------------------------------------------------------ */
@@ -227,7 +227,7 @@ static int init(struct zygote *zygote)
     const struct wire_control hello = {.type = WIRE_HELLO,
                                        .pid = getpid(),
                                        .value = WIRE_VERSION,
-                                       .table_hash = table_hash(zygote->tasks)};
+                                       .table_hash = pool_table_hash(zygote->tasks)};
     prctl(PR_SET_NAME, "pool-zygote", 0, 0, 0);
     /* The thread that started us lives as long as the pool; the host checks for an early death by
      * the missing HELLO. */
@@ -248,7 +248,7 @@ static int serve_control(struct zygote *zygote)
 {
     struct wire_control request;
     struct wire_fds fds;
-    ssize_t got = wire_receive(zygote->control_fd, &request, sizeof(request), &fds);
+    ssize_t got = pool_wire_receive(zygote->control_fd, &request, sizeof(request), &fds);
     if (got <= 0)
         return (int)got;
     int r = -EBADMSG;
@@ -258,7 +258,7 @@ static int serve_control(struct zygote *zygote)
         kill_child(zygote, request.worker_id);
         r = 0;
     }
-    wire_fds_done(&fds);
+    pool_wire_fds_done(&fds);
     return r < 0 ? r : 1;
 }
 
@@ -271,7 +271,7 @@ static void serve_signals(struct zygote *zygote)
         continue;
 }
 
-int zygote_run(int control_fd, const struct pool_tasks *tasks)
+int pool_zygote_run(int control_fd, const struct pool_tasks *tasks)
 {
     struct zygote zygote = {.control_fd = control_fd, .signal_fd = -1, .tasks = tasks};
     int r = init(&zygote);

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -33,14 +34,15 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static int spawn_program(const char *program, int control_fd, pid_t *ret_pid)
+static int spawn_program(const char *program, int control_fd, unsigned depth, pid_t *ret_pid)
 {
-    char name[] = "pool-zygote", argument[] = ZYGOTE_ARGUMENT;
+    char name[] = "pool-zygote", argument[sizeof(ZYGOTE_ARGUMENT) + 10];
     char *argv[] = {name, argument, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
     sigset_t all, none;
 
+    snprintf(argument, sizeof(argument), ZYGOTE_ARGUMENT "%u", depth);
     int r = -posix_spawn_file_actions_init(&actions);
     if (r < 0)
         return r;
@@ -70,26 +72,26 @@ static int wait_for_hello(const struct zygote_client *zygote, const struct pool_
     struct pollfd wait = {.fd = zygote->control_fd, .events = POLLIN};
     struct wire_control hello;
     struct wire_fds fds;
-    const int64_t until_ns = time_after_ms(HELLO_TIMEOUT_MS);
+    const int64_t until_ns = pool_time_after_ms(HELLO_TIMEOUT_MS);
     int r;
     do {
-        int64_t left_ns = until_ns - time_now_ns();
+        int64_t left_ns = until_ns - pool_time_now_ns();
         r = left_ns <= 0 ? 0 : poll(&wait, 1, (int)(left_ns / NS_PER_MS) + 1);
     } while (r < 0 && errno == EINTR);
     if (r <= 0)
         return r < 0 ? -errno : -EPROTO;
-    ssize_t got = wire_receive(zygote->control_fd, &hello, sizeof(hello), &fds);
+    ssize_t got = pool_wire_receive(zygote->control_fd, &hello, sizeof(hello), &fds);
     if (got < 0)
         return (int)got;
-    wire_fds_done(&fds);
+    pool_wire_fds_done(&fds);
     if (got != sizeof(hello) || hello.type != WIRE_HELLO || hello.value != WIRE_VERSION ||
-        hello.table_hash != table_hash(tasks))
+        hello.table_hash != pool_table_hash(tasks))
         return -EPROTO;
     return 0;
 }
 
-int zygote_client_start(struct zygote_client *zygote, const char *program,
-                        const struct pool_tasks *tasks)
+int pool_zygote_client_start(struct zygote_client *zygote, const char *program,
+                             const struct pool_tasks *tasks, unsigned depth)
 {
     int pair[2];
     struct zygote_client started = ZYGOTE_CLIENT_INIT;
@@ -102,7 +104,7 @@ int zygote_client_start(struct zygote_client *zygote, const char *program,
     if (theirs < 0)
         r = -errno;
     if (r == 0)
-        r = spawn_program(program ? program : THIS_PROGRAM, theirs, &started.pid);
+        r = spawn_program(program ? program : THIS_PROGRAM, theirs, depth, &started.pid);
     close_fd(&pair[1]);
     close_fd(&theirs); /* now the zygote alone has it: its death is our end of file */
     if (r < 0) {
@@ -116,27 +118,27 @@ int zygote_client_start(struct zygote_client *zygote, const char *program,
     if (r < 0) {
         /* A program that is no zygote does not end at end of file either. */
         kill(started.pid, SIGKILL); /* not reaped yet */
-        zygote_client_stop(&started);
+        pool_zygote_client_stop(&started);
         return r;
     }
     *zygote = started;
     return 0;
 }
 
-int zygote_client_spawn(struct zygote_client *zygote, uint32_t worker_id, int socket_fd,
-                        int page_fd)
+int pool_zygote_client_spawn(struct zygote_client *zygote, uint32_t worker_id, int socket_fd,
+                             int page_fd)
 {
     const struct wire_control request = {.type = WIRE_SPAWN, .worker_id = worker_id};
     const struct iovec part = {(void *)&request, sizeof(request)};
     const int fds[] = {socket_fd, page_fd};
-    return wire_send(zygote->control_fd, &part, 1, fds, 2);
+    return pool_wire_send(zygote->control_fd, &part, 1, fds, 2);
 }
 
-void zygote_client_kill(struct zygote_client *zygote, uint32_t worker_id)
+void pool_zygote_client_kill(struct zygote_client *zygote, uint32_t worker_id)
 {
     const struct wire_control request = {.type = WIRE_KILL, .worker_id = worker_id};
     const struct iovec part = {(void *)&request, sizeof(request)};
-    wire_send(zygote->control_fd, &part, 1, NULL, 0); /* if it fails, the zygote is gone */
+    pool_wire_send(zygote->control_fd, &part, 1, NULL, 0); /* if it fails, the zygote is gone */
 }
 
 /* Reap it. A host that reaps everybody, or ignores SIGCHLD, may have been faster: that is fine. */
@@ -150,7 +152,7 @@ static void reap(const struct zygote_client *zygote)
     while (r < 0 && errno == EINTR);
 }
 
-void zygote_client_stop(struct zygote_client *zygote)
+void pool_zygote_client_stop(struct zygote_client *zygote)
 {
     struct pollfd wait = {.fd = zygote->pidfd, .events = POLLIN};
     if (zygote->pid <= 0)
@@ -159,10 +161,10 @@ void zygote_client_stop(struct zygote_client *zygote)
         shutdown(zygote->control_fd, SHUT_RDWR); /* a child that the host forked may hold it too */
     close_fd(&zygote->control_fd);
     if (zygote->pidfd >= 0) {
-        const int64_t until_ns = time_after_ms(STOP_TIMEOUT_MS);
+        const int64_t until_ns = pool_time_after_ms(STOP_TIMEOUT_MS);
         int r;
         do {
-            int64_t left_ns = until_ns - time_now_ns();
+            int64_t left_ns = until_ns - pool_time_now_ns();
             r = left_ns <= 0 ? 0 : poll(&wait, 1, (int)(left_ns / NS_PER_MS) + 1);
         } while (r < 0 && errno == EINTR);
         if (r <= 0) /* stopped, perhaps; its workers die with it */
@@ -171,4 +173,10 @@ void zygote_client_stop(struct zygote_client *zygote)
     reap(zygote);
     close_fd(&zygote->pidfd);
     *zygote = (struct zygote_client)ZYGOTE_CLIENT_INIT;
+}
+
+void pool_zygote_client_abandon(struct zygote_client *zygote)
+{
+    close_fd(&zygote->control_fd);
+    close_fd(&zygote->pidfd);
 }

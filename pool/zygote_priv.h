@@ -4,18 +4,18 @@
 
 #include "pool.h"
 
-/** First argument of a program that is to be a zygote. */
-#define ZYGOTE_ARGUMENT "--pool-zygote"
+/** First argument of a program that is to be a zygote; behind it, how deep its pools are nested. */
+#define ZYGOTE_ARGUMENT "--pool-zygote="
 
 /** The descriptor that the host leaves open for the zygote. */
 #define ZYGOTE_CONTROL_FD 3
 
 /** Is control_fd a socket of the kind a host would have given? */
-bool zygote_wanted(int control_fd);
+bool pool_zygote_wanted(int control_fd);
 
 /** Fork and reap workers until the host closes the control socket; then none is left.
  *  Called from main while the process is single-threaded.  Returns the process's exit status (in
  *  the zygote and, later, in each worker). */
-int zygote_run(int control_fd, const struct pool_tasks *tasks);
+int pool_zygote_run(int control_fd, const struct pool_tasks *tasks);
 
 #endif

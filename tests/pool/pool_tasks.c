@@ -206,7 +206,7 @@ static int task_smuggler(struct pool_call *call)
     (void)call;
     for (int i = 0; i < 8; i++)
         fds[i] = STDERR_FILENO;
-    wire_send(WORKER_SOCKET, NULL, 0, fds, 8);
+    pool_wire_send(WORKER_SOCKET, NULL, 0, fds, 8);
     pause();
     return 0;
 }
@@ -216,7 +216,7 @@ static int task_again(struct pool_call *call)
     const struct wire_control ready = {.type = WIRE_READY};
     const struct iovec part = {(void *)&ready, sizeof(ready)};
     (void)call;
-    wire_send(WORKER_SOCKET, &part, 1, NULL, 0);
+    pool_wire_send(WORKER_SOCKET, &part, 1, NULL, 0);
     pause();
     return 0;
 }

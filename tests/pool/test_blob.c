@@ -16,15 +16,15 @@ static void what_was_written_is_mapped(void **state)
     const struct iovec parts[] = {{(void *)"hello ", 6}, {(void *)"world", 5}};
     struct blob blob;
     int fd;
-    assert_int_equal(blob_to_memfd(parts, 2, &fd), 0);
+    assert_int_equal(pool_blob_to_memfd(parts, 2, &fd), 0);
     assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
-    assert_int_equal(blob_from_memfd(fd, 11, &blob), 0);
+    assert_int_equal(pool_blob_from_memfd(fd, 11, &blob), 0);
     close(fd);
     assert_int_equal(blob.size_bytes, 11);
     assert_memory_equal(blob.data, "hello world", 11);
-    blob_done(&blob);
+    pool_blob_done(&blob);
     assert_null(blob.data);
-    blob_done(&blob); /* twice is fine */
+    pool_blob_done(&blob); /* twice is fine */
 }
 
 static void a_memfd_that_can_still_change_is_refused(void **state)
@@ -44,7 +44,7 @@ static void a_memfd_that_can_still_change_is_refused(void **state)
         print_message("%s\n", rows[i].label);
         assert_int_equal(ftruncate(fd, 100), 0);
         assert_int_equal(fcntl(fd, F_ADD_SEALS, rows[i].seals), 0);
-        assert_int_equal(blob_from_memfd(fd, 100, &blob), -EBADMSG);
+        assert_int_equal(pool_blob_from_memfd(fd, 100, &blob), -EBADMSG);
         assert_int_equal(blob.size_bytes, 77); /* untouched */
         close(fd);
     }
@@ -56,12 +56,12 @@ static void a_size_that_is_not_the_files_is_refused(void **state)
     const struct iovec part = {(void *)"12345", 5};
     struct blob blob;
     int fd;
-    assert_int_equal(blob_to_memfd(&part, 1, &fd), 0);
-    assert_int_equal(blob_from_memfd(fd, 4, &blob), -EBADMSG);
-    assert_int_equal(blob_from_memfd(fd, 6, &blob), -EBADMSG);
-    assert_int_equal(blob_from_memfd(fd, 0, &blob), -EBADMSG);
+    assert_int_equal(pool_blob_to_memfd(&part, 1, &fd), 0);
+    assert_int_equal(pool_blob_from_memfd(fd, 4, &blob), -EBADMSG);
+    assert_int_equal(pool_blob_from_memfd(fd, 6, &blob), -EBADMSG);
+    assert_int_equal(pool_blob_from_memfd(fd, 0, &blob), -EBADMSG);
     close(fd);
-    assert_int_equal(blob_from_memfd(STDIN_FILENO, 5, &blob), -EBADMSG); /* no memfd at all */
+    assert_int_equal(pool_blob_from_memfd(STDIN_FILENO, 5, &blob), -EBADMSG); /* no memfd at all */
 }
 
 static const struct test_case tests[] = {

@@ -1,0 +1,105 @@
+/* timers.c: what is due when. Part of the supervisor (supervisor_priv.h). */
+#include <errno.h>
+
+#include "supervisor_priv.h"
+#include "sync_priv.h"
+
+/* While a deadline runs, the supervisor wakes this often, to notice when the whole process group
+ * was stopped for a time. */
+#define DEADLINE_TICK_NS NS_PER_S
+
+static int64_t earlier(int64_t a_ns, int64_t b_ns)
+{
+    return a_ns < b_ns ? a_ns : b_ns;
+}
+
+void pool_timers_stop_for(struct supervisor *supervisor, struct remote *remote, uint32_t number)
+{
+    const uint32_t count = (remote->next - remote->oldest) & NUMBER_MASK;
+    for (uint32_t back = 1; back <= count; back++) {
+        const uint32_t other = (remote->next - back) & NUMBER_MASK;
+        struct job *job = other == number ? NULL : pool_remote_take_back(remote, other);
+        if (job)
+            pool_supervisor_untake(supervisor, job);
+    }
+    pool_remote_stop(remote);
+}
+
+/* Stop the worker if the task it runs is out of time.  Returns when to look again. */
+static int64_t check_deadlines(struct supervisor *supervisor, struct remote *remote, int64_t now_ns)
+{
+    int64_t next_ns = TIME_NEVER;
+    const uint32_t end = remote->next;
+    for (uint32_t number = remote->oldest; number != end; number = (number + 1) & NUMBER_MASK) {
+        struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+        const struct job *job = pool_remote_job(remote, number);
+        int64_t started_ns = now_ns; /* if not started: it cannot be due before now + deadline */
+        if (!job || job->deadline_ns == 0)
+            continue;
+        if (pool_remote_started(remote, number, &started_ns))
+            started_ns += flight->paused_ns;
+        const int64_t due_ns = started_ns + job->deadline_ns;
+        if (now_ns >= due_ns) {
+            flight->timed_out = true;
+            pool_supervisor_say(supervisor, POOL_LOG_TASK_LATE, remote, job->task->name, -ETIME,
+                                "task %s ran longer than %lld ms", job->task->name,
+                                (long long)(job->deadline_ns / NS_PER_MS));
+            pool_timers_stop_for(supervisor, remote, number);
+            return now_ns; /* what was taken back can be handed out */
+        }
+        next_ns = earlier(next_ns, earlier(due_ns, now_ns + DEADLINE_TICK_NS));
+    }
+    return next_ns;
+}
+
+static int64_t check_remote(struct supervisor *supervisor, struct remote *remote, int64_t now_ns)
+{
+    switch (remote->state) {
+    case REMOTE_ALIVE:
+        return check_deadlines(supervisor, remote, now_ns);
+    case REMOTE_STOPPING:
+        if (now_ns >= remote->kill_at_ns)
+            pool_remote_kill(remote);
+        return remote->kill_at_ns;
+    case REMOTE_DEAD:
+        return remote->give_up_ns;
+    }
+    return TIME_NEVER;
+}
+
+/* Cleared when it is due, whether or not anybody is there to use the chance. */
+static int64_t check_retry(int64_t *retry_at_ns, int64_t now_ns)
+{
+    const int64_t due_ns = *retry_at_ns;
+    if (due_ns == 0)
+        return TIME_NEVER;
+    if (due_ns <= now_ns)
+        *retry_at_ns = 0;
+    return due_ns;
+}
+
+int64_t pool_timers_run(struct supervisor *supervisor)
+{
+    const int64_t now_ns = pool_time_now_ns();
+    int64_t next_ns = TIME_NEVER;
+    next_ns = earlier(next_ns, check_retry(&supervisor->hire_at_ns, now_ns));
+    next_ns = earlier(next_ns, check_retry(&supervisor->send_at_ns, now_ns));
+    for (unsigned i = supervisor->remote_count; i-- > 0;) { /* downwards: burying removes */
+        struct remote *remote = supervisor->remotes[i];
+        const int64_t due_ns = check_remote(supervisor, remote, now_ns);
+        if (remote->state == REMOTE_DEAD && now_ns >= remote->give_up_ns) {
+            pool_remote_bury(supervisor, remote);
+            next_ns = now_ns; /* its tasks can be handed out again: do not sleep on it */
+        } else
+            next_ns = earlier(next_ns, due_ns);
+    }
+    next_ns = earlier(next_ns, pool_staff_next_ns(supervisor));
+    return earlier(next_ns, pool_dispatch_share(supervisor, now_ns));
+}
+
+void pool_timers_forgive(struct supervisor *supervisor, int64_t pause_ns)
+{
+    for (unsigned i = 0; i < supervisor->remote_count; i++)
+        for (unsigned slot = 0; slot < PAGE_SLOTS; slot++)
+            supervisor->remotes[i]->flights[slot].paused_ns += pause_ns;
+}
