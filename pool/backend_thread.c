@@ -47,22 +47,19 @@ void pool_thread_worker_run(struct thread_worker *worker, struct job *job)
 {
     struct pool *pool = worker->pool;
     const struct threads *threads = pool->backend_data;
-    pthread_mutex_lock(&pool->lock);
-    struct job *outer = worker->current; /* a task that waits for this one */
-    const int64_t outer_ns = worker->current_ns;
-    const bool wanted = !job->settled; /* else the pool was terminated before its turn came */
-    worker->current = job;
-    worker->current_ns = pool_time_now_ns();
-    worker->tasks += wanted;
-    pthread_mutex_unlock(&pool->lock);
-
-    if (wanted)
+    const struct pool_task *outer = atomic_load_explicit(&worker->current, memory_order_relaxed);
+    const int64_t outer_ns = atomic_load_explicit(&worker->current_ns, memory_order_relaxed);
+    if (atomic_load(&job->cancelled)) { /* the pool was terminated before its turn came */
+        job->outcome.code = -ECANCELED;
+    } else {
+        atomic_store_explicit(&worker->current_ns, pool_time_now_ns(), memory_order_relaxed);
+        atomic_store_explicit(&worker->current, job->task, memory_order_relaxed);
+        atomic_fetch_add_explicit(&worker->tasks, 1, memory_order_relaxed);
         pool_call_run_job(job, threads->pid, &worker->local);
-
-    pthread_mutex_lock(&pool->lock);
-    worker->current = outer;
-    worker->current_ns = outer_ns;
-    pthread_mutex_unlock(&pool->lock);
+        /* Not NULL if a task waits for this one and runs it itself. */
+        atomic_store_explicit(&worker->current, outer, memory_order_relaxed);
+        atomic_store_explicit(&worker->current_ns, outer_ns, memory_order_relaxed);
+    }
     job->next_ended = NULL;
     pool_finish(pool, job);
 }
@@ -88,8 +85,8 @@ static void take_batch_locked(struct pool *pool, struct thread_worker *worker,
     size_t room = POOL_BATCH_MAX;
     struct job *job = pool_take_locked(pool);
     ret_batch->count = 0;
-    if (max_tasks > 0 && max_tasks - worker->tasks < room)
-        room = max_tasks - worker->tasks;
+    if (max_tasks > 0 && max_tasks - atomic_load(&worker->tasks) < room)
+        room = max_tasks - atomic_load(&worker->tasks);
     if (!job) {
         job = steal_locked(pool);
         if (job) {
@@ -131,7 +128,7 @@ static void run_batch(struct thread_worker *worker, struct batch *batch)
 static bool is_worn_locked(const struct pool *pool, const struct thread_worker *worker)
 {
     const struct pool_options *options = &pool->options;
-    return (options->max_tasks > 0 && worker->tasks >= options->max_tasks) ||
+    return (options->max_tasks > 0 && atomic_load(&worker->tasks) >= options->max_tasks) ||
            (options->max_age_ms > 0 &&
             pool_time_now_ns() - worker->started_ns >= options->max_age_ms * NS_PER_MS);
 }
@@ -437,18 +434,18 @@ static unsigned threads_workers(struct pool *pool, struct pool_worker_stats *ret
     for (const struct thread_worker *worker = threads->first; worker; worker = worker->next) {
         if (worker->ended)
             continue;
-        const struct job *job = worker->current;
-        busy += job != NULL;
+        const struct pool_task *task = atomic_load(&worker->current);
+        busy += task != NULL;
         if (count < room)
             ret_workers[count] = (struct pool_worker_stats){
                 .id = worker->id,
                 .pid = worker->tid,
                 .state = !worker->ready ? POOL_WORKER_STARTING
-                         : job          ? POOL_WORKER_BUSY
+                         : task         ? POOL_WORKER_BUSY
                                         : POOL_WORKER_IDLE,
-                .task = job ? job->task->name : NULL,
-                .task_age_ms = job ? (now_ns - worker->current_ns) / NS_PER_MS : 0,
-                .tasks = worker->tasks,
+                .task = task ? task->name : NULL,
+                .task_age_ms = task ? (now_ns - atomic_load(&worker->current_ns)) / NS_PER_MS : 0,
+                .tasks = atomic_load(&worker->tasks),
                 .age_ms = (now_ns - worker->started_ns) / NS_PER_MS,
                 .cpu_ms = cpu_ms_of(worker->thread),
                 .rss_bytes = -1,

@@ -194,7 +194,7 @@ static bool is_mixed(struct supervisor *supervisor, int priority)
 void pool_dispatch(struct supervisor *supervisor)
 {
     struct pool *pool = supervisor->pool;
-    while (supervisor->send_at_ns <= pool_time_now_ns()) {
+    while (supervisor->send_at_ns == 0 || supervisor->send_at_ns <= pool_time_now_ns()) {
         const struct front front = look_at_front(pool);
         const struct job like = {.task_index = front.task_index};
         if (!front.any)

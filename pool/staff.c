@@ -53,7 +53,7 @@ static unsigned count_staying(const struct supervisor *supervisor)
 bool pool_staff_may_hire(const struct supervisor *supervisor)
 {
     return count_staff(supervisor) < atomic_load(&supervisor->pool->workers) &&
-           supervisor->hire_at_ns <= pool_time_now_ns();
+           (supervisor->hire_at_ns == 0 || supervisor->hire_at_ns <= pool_time_now_ns());
 }
 
 void pool_staff_not_hired(struct supervisor *supervisor, int r)

@@ -3,28 +3,31 @@
 #define POOL_THREAD_WORKER_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "call_priv.h"
 #include "context_priv.h"
 #include "job_priv.h"
 
-/* I: fixed after start.  L: the pool's lock.  T: the thread itself. */
+/* I: fixed after start.  L: the pool's lock.  T: the thread itself.  A: atomic; for pool_stats(),
+ * decides nothing. */
 struct thread_worker {
-    struct pool *pool;           /* I */
-    unsigned id;                 /* I */
-    pthread_t thread;            /* I */
-    int64_t started_ns;          /* I */
-    pid_t tid;                   /* L: 0 until it runs */
-    bool ready;                  /* L: its initializer has run */
-    bool ended;                  /* L: it may be joined */
-    struct job *current;         /* L: the task that it runs, innermost */
-    int64_t current_ns;          /* L: since when */
-    uint64_t tasks;              /* L: started */
-    struct pool_future *awaits;  /* L: it waits for this one of its own pool, without limit */
-    struct call_local local;     /* T */
-    struct pool_context context; /* T */
-    struct thread_worker *next;  /* L */
+    struct pool *pool;                         /* I */
+    unsigned id;                               /* I */
+    pthread_t thread;                          /* I */
+    int64_t started_ns;                        /* I */
+    pid_t tid;                                 /* L: 0 until it runs */
+    bool ready;                                /* L: its initializer has run */
+    bool ended;                                /* L: it may be joined */
+    _Atomic(const struct pool_task *) current; /* A: the task that it runs, innermost */
+    _Atomic int64_t current_ns;                /* A: since when */
+    _Atomic uint64_t tasks;                    /* A: started; written by the thread alone */
+    struct pool_future *awaits;                /* L: it waits for this one, without limit */
+    struct call_local local;                   /* T */
+    struct pool_context context;               /* T */
+    struct thread_worker *next;                /* L */
 };
 
 /** Run a job that this worker has claimed, and finish it. No lock is held.
