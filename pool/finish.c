@@ -175,3 +175,30 @@ void pool_cancel_queued(struct pool *pool)
         pool_finish(pool, job);
     }
 }
+
+/* The next held job that was not tried yet: a reference to its future, or NULL. */
+static struct pool_future *next_to_ask(struct pool *pool)
+{
+    struct pool_future *future = NULL;
+    pthread_mutex_lock(&pool->lock);
+    for (struct job *job = pool->held.first; job && !future; job = job->next) {
+        if (!job->asked && !job->settled)
+            future = pool_future_ref(job->future);
+        job->asked = true;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return future;
+}
+
+void pool_cancel_unstarted(struct pool *pool)
+{
+    struct pool_future *future;
+    do { /* what was taken back meanwhile is in the queue again */
+        pool_cancel_queued(pool);
+        future = next_to_ask(pool);
+        if (future)
+            pool->backend->cancel(pool, future, false);
+        pool_future_free(future);
+    } while (future);
+    pool_cancel_queued(pool);
+}

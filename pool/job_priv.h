@@ -53,6 +53,7 @@ struct job {
 
     enum job_place place;         /* P */
     bool settled;                 /* P: it is decided what it ends with, and who publishes that */
+    bool asked;                   /* P: pool_cancel_unstarted() has tried to cancel it */
     _Atomic int claim;            /* A: enum job_claim */
     atomic_bool cancelled;        /* A: the token that pool_call_cancelled() shows */
     struct thread_worker *runner; /* P: thread backend: who has it */

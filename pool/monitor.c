@@ -29,8 +29,8 @@ int pool_stats(struct pool *pool, struct pool_stats *ret_stats)
 
     pthread_mutex_lock(&pool->lock);
     struct pool_stats stats = pool->counts;
-    const size_t inside = pool->queue.count + pool->held.count;
     const uint64_t ended = stats.done + stats.failed + stats.cancelled;
+    const size_t inside = (size_t)(stats.submitted - ended);
     const double passed_s = (double)(now_ns - pool->seen_ns) / (double)NS_PER_S;
     stats.workers = workers;
     stats.workers_max = atomic_load(&pool->workers);

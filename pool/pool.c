@@ -365,7 +365,7 @@ int pool_shutdown(struct pool *pool, unsigned flags)
         pthread_mutex_lock(&pool->lock);
         pool->ending++;
         pthread_mutex_unlock(&pool->lock);
-        pool_cancel_queued(pool);
+        pool_cancel_unstarted(pool);
         pool->backend->changed(pool);
         pool_end_done(pool);
     }

@@ -142,6 +142,9 @@ void pool_publish(struct pool *pool, struct pool_future *future, struct outcome 
 /** End every queued job with -ECANCELED. No lock may be held. */
 void pool_cancel_queued(struct pool *pool);
 
+/** The same, and what workers hold without having started it. */
+void pool_cancel_unstarted(struct pool *pool);
+
 /** Give an outcome to every job that has none; the pool's state says which. No lock may be held. */
 void pool_resolve_everything(struct pool *pool);
 

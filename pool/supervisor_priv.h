@@ -3,9 +3,9 @@
  * The supervisor owns all there is to know about the workers of a process pool. Its lock is held by
  * whoever acts as supervisor at the moment: nearly always its own thread, from the time it wakes
  * until it sleeps again. While it sleeps, a thread that submits may take its place for as long as
- * it takes to put the job on an idle worker's page (dispatch_quickly), which saves a change of
+ * it takes to put the job on an idle worker's page (pool_dispatch_quickly), which saves a change of
  * threads; and one that cancels, or asks for numbers, looks things up. Nobody waits while holding
- * the lock, and no user code runs under it: what is to be told (results, log events, a break) is
+ * the lock (but for a zygote that has to be started again), and no user code runs under it: what is to be told (results, log events, a break) is
  * collected in `ended` and `later` and done after unlocking.
  *
  * The thread sleeps in epoll_wait() and is woken by
@@ -17,8 +17,8 @@
  *   timers    deadlines, SIGKILL after SIGTERM, retries after a shortage, age and idleness
  *
  * and after each it does again what can be done: hand out jobs, take unstarted ones back for idle
- * workers or for a higher priority, let workers go. The rooms: backend_process.c has the thread and
- * its events, dispatch.c decides who works on what, staff.c how many workers there are and which
+ * workers or for a higher priority, let workers go. The rooms: supervisor.c has the thread and its
+ * events, dispatch.c decides who works on what, staff.c how many workers there are and which
  * have served long enough, burial.c what becomes of a dead worker's tasks, timers.c what is due,
  * remote.c knows one worker, zygote_client.c the zygote.
  *
@@ -77,6 +77,17 @@ struct supervisor {
 
 /** What may wake the supervisor; the lower bits of epoll's data, above them the worker's id. */
 enum event_kind { EVENT_WAKE, EVENT_CONTROL, EVENT_SOCKET, EVENT_PIDFD, EVENT_KINDS };
+
+/** Become supervisor: take the lock. Stop being it: unlock, and then do all that was put off, which
+ *  may run user code. */
+void pool_supervisor_enter(struct supervisor *supervisor);
+void pool_supervisor_leave(struct supervisor *supervisor);
+
+/** Have the thread look at everything again. Any thread, with or without the lock. */
+void pool_supervisor_wake(struct supervisor *supervisor);
+
+/** The thread. data: the supervisor, whose start it reports by `started` and start_result. */
+void *pool_supervisor_main(void *data);
 
 /* Everything below is called with the supervisor's lock held. */
 

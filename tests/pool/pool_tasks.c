@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -179,6 +180,73 @@ static int task_orphan(struct pool_call *call)
     return 0;
 }
 
+static int task_die_once(struct pool_call *call)
+{
+    struct pool_bytes path = pool_call_field(call, 0);
+    char text[256];
+    snprintf(text, sizeof(text), "%.*s", (int)path.size_bytes, (const char *)path.data);
+    int fd = open(text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        _exit(1);
+    return 0;
+}
+
+static int task_prepare(struct pool_call *call)
+{
+    int64_t *count = malloc(sizeof(*count));
+    if (!count)
+        return -ENOMEM;
+    *count = int_field(call, 0);
+    pool_call_set_local(call, count, free);
+    return *count < 0 ? pool_call_fail(call, (int)*count, "not prepared") : 0;
+}
+
+static int task_eat(struct pool_call *call)
+{
+    static char *eaten; /* until the worker ends */
+    const size_t size_bytes = (size_t)int_field(call, 0);
+    free(eaten);
+    eaten = malloc(size_bytes);
+    if (!eaten)
+        return -ENOMEM;
+    memset(eaten, 1, size_bytes);
+    const pid_t pid = getpid();
+    return pool_call_write(call, &pid, sizeof(pid));
+}
+
+static int task_nest(struct pool_call *call)
+{
+    struct pool_options options = POOL_OPTIONS_INIT;
+    struct pool *pool;
+    struct pool_future *future;
+    struct pool_bytes value;
+    int64_t depth = 0;
+    options.workers = 1;
+    int r = pool_create(&options, &pool);
+    if (r == 0) {
+        r = pool_apply(pool, "nest", NULL, NULL, &future);
+        if (r == 0 && pool_future_result(future, 0, &value) == 0) {
+            memcpy(&depth, value.data, sizeof(depth));
+            depth++;
+        }
+        pool_future_free(future);
+        pool_free(pool);
+    } else if (r != -ELOOP) {
+        return r;
+    }
+    return pool_call_write(call, &depth, sizeof(depth));
+}
+
+static int task_mark_late(struct pool_call *call)
+{
+    struct pool_bytes path = pool_call_field(call, 1);
+    char text[256];
+    task_sleep(call);
+    snprintf(text, sizeof(text), "%.*s", (int)path.size_bytes, (const char *)path.data);
+    int fd = open(text, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    return fd < 0 ? -errno : close(fd);
+}
+
 /* The worker's own socket: the library keeps it at descriptor 3. */
 enum { WORKER_SOCKET = 3 };
 
@@ -222,13 +290,15 @@ static int task_again(struct pool_call *call)
 }
 
 static const struct pool_task list[] = {
-    {"square", task_square}, {"echo", task_echo},         {"count", task_count},
-    {"pid", task_pid},       {"sleep", task_sleep},       {"write_late", task_write_late},
-    {"hold", task_hold},     {"fail", task_fail},         {"silent_fail", task_silent_fail},
-    {"die", task_die},       {"stubborn", task_stubborn}, {"overflow", task_overflow},
-    {"read", task_read},     {"blow_up", task_blow_up},   {"obedient", task_obedient},
-    {"local", task_local},   {"orphan", task_orphan},     {"closer", task_closer},
-    {"liar", task_liar},     {"smuggler", task_smuggler}, {"again", task_again},
+    {"square", task_square},     {"echo", task_echo},           {"count", task_count},
+    {"pid", task_pid},           {"sleep", task_sleep},         {"write_late", task_write_late},
+    {"hold", task_hold},         {"fail", task_fail},           {"silent_fail", task_silent_fail},
+    {"die", task_die},           {"stubborn", task_stubborn},   {"overflow", task_overflow},
+    {"read", task_read},         {"blow_up", task_blow_up},     {"obedient", task_obedient},
+    {"local", task_local},       {"orphan", task_orphan},       {"closer", task_closer},
+    {"liar", task_liar},         {"smuggler", task_smuggler},   {"again", task_again},
+    {"die_once", task_die_once}, {"prepare", task_prepare},     {"eat", task_eat},
+    {"nest", task_nest},         {"mark_late", task_mark_late},
 };
 const struct pool_tasks pool_test_tasks = {list, sizeof(list) / sizeof(list[0])};
 
@@ -258,6 +328,38 @@ struct pool_future *submit_int_deadline(struct pool *pool, const char *task, int
 struct pool_future *submit_int(struct pool *pool, const char *task, int64_t value)
 {
     return submit_int_deadline(pool, task, value, 0);
+}
+
+struct gate gate_open(void)
+{
+    struct gate gate;
+    assert_int_equal(pipe2(gate.ends, O_CLOEXEC), 0);
+    return gate;
+}
+
+struct pool_future *gate_submit(struct gate *gate, struct pool *pool,
+                                const struct pool_submit_options *options)
+{
+    const int fd = fcntl(gate->ends[0], F_DUPFD_CLOEXEC, 0);
+    const struct pool_item item = {.fds = &fd, .fd_count = 1};
+    struct pool_future *future = NULL;
+    assert_true(fd >= 0);
+    assert_int_equal(pool_submit(pool, "hold", &item, options, &future), 0);
+    return future;
+}
+
+void gate_release(struct gate *gate)
+{
+    close(gate->ends[1]);
+    close(gate->ends[0]);
+}
+
+void wait_until_running(struct pool_future *future)
+{
+    while (!pool_future_running(future)) {
+        assert_false(pool_future_done(future));
+        poll(NULL, 0, 1);
+    }
 }
 
 int64_t take_int(struct pool_future *future)

@@ -23,7 +23,12 @@
  * liar     sends a message that makes no sense
  * smuggler sends an empty message with descriptors that nobody asked for
  * again    says a second time that its worker is ready
- * write_late  int64 ms: sleeps, then writes a result */
+ * write_late  int64 ms: sleeps, then writes a result
+ * die_once    path: exits if it can create that file, else returns
+ * prepare     an initializer: int64 that local then counts from; fails with it if it is negative
+ * eat         int64 size: keeps so much memory -> pid_t
+ * nest        opens a pool of its own and runs itself there -> int64, how often it could
+ * mark_late   int64 ms, path: sleeps, then creates that file */
 extern const struct pool_tasks pool_test_tasks;
 
 /** A pool of one backend and so many workers; fails the test if it cannot be had. */
@@ -35,6 +40,18 @@ struct pool_future *submit_int(struct pool *pool, const char *task, int64_t valu
 /** The same with a deadline. */
 struct pool_future *submit_int_deadline(struct pool *pool, const char *task, int64_t value,
                                         int deadline_ms);
+
+/** Something for tasks to wait for: "hold" ends when the gate is released. */
+struct gate {
+    int ends[2];
+};
+struct gate gate_open(void);
+struct pool_future *gate_submit(struct gate *gate, struct pool *pool,
+                                const struct pool_submit_options *options);
+void gate_release(struct gate *gate);
+
+/** Wait until a worker has started it. */
+void wait_until_running(struct pool_future *future);
 
 /** The future's int64 result; fails the test if it has none. Frees the future. */
 int64_t take_int(struct pool_future *future);
