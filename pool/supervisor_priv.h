@@ -5,8 +5,9 @@
  * until it sleeps again. While it sleeps, a thread that submits may take its place for as long as
  * it takes to put the job on an idle worker's page (pool_dispatch_quickly), which saves a change of
  * threads; and one that cancels, or asks for numbers, looks things up. Nobody waits while holding
- * the lock (but for a zygote that has to be started again), and no user code runs under it: what is to be told (results, log events, a break) is
- * collected in `ended` and `later` and done after unlocking.
+ * the lock (but for a zygote that has to be started again), and no user code runs under it: what is
+ * to be told (results, log events, a break) is collected in `ended` and `later` and done after
+ * unlocking.
  *
  * The thread sleeps in epoll_wait() and is woken by
  *
