@@ -55,11 +55,17 @@ bool pool_settle_locked(struct pool *pool, struct job *job, int code)
     return true;
 }
 
-void pool_publish(struct pool *pool, struct pool_future *future, struct outcome *outcome)
+static void tell(struct pool *pool, struct pool_future *future)
 {
-    pool_future_resolve(future, outcome);
     if (future->job.notify)
         pool_completions_add(pool, future);
+    pool_future_tell(future);
+}
+
+void pool_publish(struct pool *pool, struct pool_future *future, struct outcome *outcome)
+{
+    if (pool_future_publish(future, outcome))
+        tell(pool, future);
 }
 
 /* What jobs without a result end with, once the pool was terminated or broken. */
@@ -98,15 +104,19 @@ static void settle_all(struct pool *pool, struct job *first)
 void pool_finish(struct pool *pool, struct job *first)
 {
     settle_all(pool, first);
+    /* All can be seen before the first callback runs: to it, they ended together. */
     for (struct job *job = first; job; job = job->next_ended) {
         struct outcome outcome = job->outcome;
         job->outcome = pool_outcome_of(0);
         if (job->ours)
-            pool_publish(pool, job->future, &outcome);
+            pool_future_publish(job->future, &outcome);
         else
             pool_outcome_done(&outcome);
         pool_job_done(job);
     }
+    for (struct job *job = first; job; job = job->next_ended)
+        if (job->ours)
+            tell(pool, job->future);
     /* Published before they are removed: whoever sees the pool idle sees every future done. */
     pthread_mutex_lock(&pool->lock);
     for (struct job *job = first; job; job = job->next_ended) {

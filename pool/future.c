@@ -72,27 +72,30 @@ static void give_words(struct outcome *outcome)
         outcome->message = strdup(strerror_r(-code, text, sizeof(text)));
 }
 
-bool pool_future_resolve(struct pool_future *future, struct outcome *outcome)
+bool pool_future_publish(struct pool_future *future, struct outcome *outcome)
 {
-    struct future_callback *callbacks = NULL;
     give_words(outcome);
     pthread_mutex_lock(&future->lock);
     const bool first = !atomic_load_explicit(&future->done, memory_order_relaxed);
     if (first) {
         future->result = *outcome;
         *outcome = pool_outcome_of(0);
-        callbacks = future->callbacks;
-        future->callbacks = NULL;
         atomic_store_explicit(&future->done, true, memory_order_release);
         pthread_cond_broadcast(&future->is_done);
     }
     pthread_mutex_unlock(&future->lock);
-    if (!first) {
-        pool_outcome_done(outcome);
-        return false;
-    }
+    pool_outcome_done(outcome);
+    return first;
+}
+
+void pool_future_tell(struct pool_future *future)
+{
+    pthread_mutex_lock(&future->lock);
+    struct future_callback *callbacks = future->callbacks; /* none is added any more */
+    future->callbacks = NULL;
+    pthread_mutex_unlock(&future->lock);
     if (!future->hook && !callbacks)
-        return true;
+        return;
     pool_future_ref(future); /* whoever is called may let go of the last other one */
     if (future->hook)
         future->hook(future, future->hook_data);
@@ -102,7 +105,12 @@ bool pool_future_resolve(struct pool_future *future, struct outcome *outcome)
         callback->run(callback, future);
     }
     pool_future_free(future);
-    return true;
+}
+
+void pool_future_resolve(struct pool_future *future, struct outcome *outcome)
+{
+    if (pool_future_publish(future, outcome))
+        pool_future_tell(future);
 }
 
 bool pool_future_done(struct pool_future *future)

@@ -91,9 +91,10 @@ int pool_future_cancel(struct pool_future *future, bool stop_running);
 typedef void (*pool_done_fn)(struct pool_future *future, void *data);
 
 /** Have a function called once the future is done: at once, in this thread, if it is done already;
- *  else in a thread of the pool, after the result can be seen, in the order of adding, with no lock
- *  held. The function may submit, cancel, close or free futures. It should be brief: it keeps a
- *  thread of the pool from its work.
+ *  else in the thread that ends it (one of the pool's, or of whoever cancels or terminates), after
+ *  the result can be seen, in the order of adding, with no lock held. The function may submit,
+ *  cancel, close, terminate or free futures. It should be brief, because it keeps that thread from
+ *  its work; and a callback of a process pool that waits for the same pool gets -EDEADLK.
  *  Returns 0 or -ENOMEM.  Mirrors: Future.add_done_callback(). */
 int pool_future_add_done_callback(struct pool_future *future, pool_done_fn done, void *data);
 

@@ -72,10 +72,17 @@ struct pool_future {
 int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
                        struct pool_future **ret_future);
 
-/** Publish how the task ended, wake everybody who waits, call the hook and the callbacks.
- *  outcome: consumed.  Returns true if this call was the first.
- *  Must be called with no lock held. */
-bool pool_future_resolve(struct pool_future *future, struct outcome *outcome);
+/** Publish how the task ended, and wake everybody who waits.
+ *  outcome: consumed.  Returns true if this call was the first, which must then call
+ *  pool_future_tell(). */
+bool pool_future_publish(struct pool_future *future, struct outcome *outcome);
+
+/** Call the hook and the callbacks of a future that was published. Must be called with no lock
+ *  held. */
+void pool_future_tell(struct pool_future *future);
+
+/** Both.  outcome: consumed. Must be called with no lock held. */
+void pool_future_resolve(struct pool_future *future, struct outcome *outcome);
 
 /** Have callback->run called once the future is done.
  *  Returns true, or false if it is done already, and then nothing was added. */

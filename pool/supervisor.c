@@ -17,8 +17,9 @@
 #define EVENTS_AT_ONCE    64
 #define ZYGOTE_DEATHS_MAX 5
 
-/* A sleep that took this much longer than asked: the process was stopped meanwhile. */
-#define PAUSE_MIN_NS NS_PER_S
+/* A sleep that took this much longer than asked: the process was stopped meanwhile (or the machine
+ * is so busy that its workers got nowhere either). */
+#define PAUSE_MIN_NS (50 * NS_PER_MS)
 
 /* ---- The lock, and what is done after it --------------------------------------------------- */
 

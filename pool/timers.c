@@ -5,8 +5,8 @@
 #include "sync_priv.h"
 
 /* While a deadline runs, the supervisor wakes this often, to notice when the whole process group
- * was stopped for a time. */
-#define DEADLINE_TICK_NS NS_PER_S
+ * was stopped for a time: no more than this much of a stop is counted against a deadline. */
+#define DEADLINE_TICK_NS (100 * NS_PER_MS)
 
 static int64_t earlier(int64_t a_ns, int64_t b_ns)
 {
