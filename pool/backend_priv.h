@@ -18,7 +18,8 @@ struct backend {
     void (*submitted)(struct pool *pool);
     /** The pool was closed, terminated, broken or resized: look at it. No lock is held. */
     void (*changed)(struct pool *pool);
-    /** pool_future_cancel() of a job that this backend holds. No lock is held. */
+    /** pool_future_cancel() of a job that this backend holds; -EAGAIN if it is in the queue again.
+     *  No lock is held. */
     int (*cancel)(struct pool *pool, struct pool_future *future, bool stop_running);
     /** Has a worker started this job, which this backend holds? No lock is held. */
     bool (*running)(struct pool *pool, struct pool_future *future);

@@ -137,11 +137,13 @@ static void process_changed(struct pool *pool)
 }
 
 /* Stop the worker that runs this job. The future is settled here, so that whatever the worker's end
- * brings comes too late. Returns 0 or -EALREADY. */
+ * brings comes too late.  Returns 0 or -EALREADY. */
 static int stop_running_task(struct supervisor *supervisor, struct job *job)
 {
     struct pool *pool = supervisor->pool;
     struct remote *remote = job->remote;
+    if (!pool_remote_runs(remote, job->slot))
+        return -EALREADY; /* its result is on the way, and the worker may be at another task */
     pthread_mutex_lock(&pool->lock);
     const bool ours = pool_settle_locked(pool, job, -ECANCELED);
     pthread_mutex_unlock(&pool->lock);
@@ -152,18 +154,29 @@ static int stop_running_task(struct supervisor *supervisor, struct job *job)
     return 0;
 }
 
+/* Is a job that no worker has in the queue again, or has it ended? */
+static bool is_queued(struct pool *pool, const struct job *job)
+{
+    pthread_mutex_lock(&pool->lock);
+    const bool queued = job->place == JOB_QUEUED;
+    pthread_mutex_unlock(&pool->lock);
+    return queued;
+}
+
 static int process_cancel(struct pool *pool, struct pool_future *future, bool stop_running)
 {
     struct supervisor *supervisor = pool->backend_data;
     struct job *job = &future->job;
-    int r = -EALREADY; /* it has ended, and is about to be published */
+    int r;
     bool stopped = false;
     pool_supervisor_enter(supervisor);
-    if (job->remote && pool_remote_take_back(job->remote, job->slot)) {
+    if (!job->remote) {
+        r = is_queued(pool, job) ? -EAGAIN : -EALREADY; /* about to be published */
+    } else if (pool_remote_take_back(job->remote, job->slot)) {
         job->outcome.code = -ECANCELED;
         pool_supervisor_end(supervisor, job);
         r = 0;
-    } else if (job->remote) {
+    } else {
         r = stop_running ? stop_running_task(supervisor, job) : -EBUSY;
         stopped = r == 0;
     }

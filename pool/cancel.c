@@ -48,16 +48,18 @@ int pool_future_cancel(struct pool_future *future, bool stop_running)
     struct pool *pool = pool_pin(future);
     if (!pool)
         return -EALREADY;
-    int r = 0;
-    struct job *job = take_from_queue(pool, &future->job);
+    struct job *job;
+    int r;
+    do { /* the tasks of a worker that dies, or is stopped, go back to the queue under our hands */
+        job = take_from_queue(pool, &future->job);
+        r = job ? 0 : pool->backend->cancel(pool, future, stop_running);
+    } while (r == -EAGAIN);
     if (job) {
         job->next_ended = NULL;
         job->outcome.code = -ECANCELED;
         pool_finish(pool, job);
         if (!pool_future_cancelled(future))
             r = -EALREADY; /* the pool broke meanwhile, and that is what it ended with */
-    } else {
-        r = pool->backend->cancel(pool, future, stop_running);
     }
     pool_unpin(pool);
     return r;

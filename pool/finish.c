@@ -109,7 +109,7 @@ void pool_finish(struct pool *pool, struct job *first)
         struct outcome outcome = job->outcome;
         job->outcome = pool_outcome_of(0);
         if (job->ours)
-            pool_future_publish(job->future, &outcome);
+            job->ours = pool_future_publish(job->future, &outcome);
         else
             pool_outcome_done(&outcome);
         pool_job_done(job);

@@ -101,7 +101,8 @@ int pool_prepare(struct pool *pool, int task_index, const struct pool_item *item
 int pool_check_submit(const struct pool_submit_options *options);
 
 /** Put prepared jobs into the queue, in order.
- *  futures: count of them (NULL entries are passed over); the pool takes a reference to each.
+ *  futures: count of them, of which those that are done already (refused) are passed over; the pool
+ *  takes a reference to each.
  *  until_ns: how long to wait for room, for a job that is `bounded` or to be notified; 0 = not at
  *  all (-EAGAIN), TIME_NEVER = as long as it takes.
  *  Returns as pool_submit(), or -ETIMEDOUT; then none was taken. */

@@ -229,9 +229,8 @@ bool pool_remote_started(const struct remote *remote, uint32_t number, int64_t *
 {
     const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
     struct wire_slot *slot = page_slot(remote->page, number);
-    const uint32_t word = atomic_load(&slot->word);
     if (!pool_remote_job(remote, number) ||
-        (word != slot_word(number, SLOT_STARTED) && word != slot_word(number, SLOT_REPLIED)))
+        atomic_load(&slot->word) == slot_word(number, SLOT_SENT))
         return false;
     /* The worker wrote this time; keep it within what can be true. */
     const int64_t now_ns = pool_time_now_ns();
@@ -240,6 +239,12 @@ bool pool_remote_started(const struct remote *remote, uint32_t number, int64_t *
         started_ns = flight->sent_ns;
     *ret_started_ns = started_ns > now_ns ? now_ns : started_ns;
     return true;
+}
+
+bool pool_remote_runs(const struct remote *remote, uint32_t number)
+{
+    return pool_remote_job(remote, number) &&
+           atomic_load(&page_slot(remote->page, number)->word) == slot_word(number, SLOT_STARTED);
 }
 
 struct job *pool_remote_release(struct remote *remote, uint32_t number)

@@ -106,8 +106,12 @@ int pool_remote_send(struct remote *remote, struct job *job, uint32_t cost_ns);
  *  there is none of that number. */
 struct job *pool_remote_take_back(struct remote *remote, uint32_t number);
 
-/** Has the worker started this task?  ret_started_ns: when, never in the future. */
+/** Has the worker started this task? Anything but SENT says so, or is a lie, which is as good.
+ *  ret_started_ns: when, never in the future. */
 bool pool_remote_started(const struct remote *remote, uint32_t number, int64_t *ret_started_ns);
+
+/** Is the worker running this task now: has it started it, and not ended it? */
+bool pool_remote_runs(const struct remote *remote, uint32_t number);
 
 /** Forget this flying task.  Returns its job. */
 struct job *pool_remote_release(struct remote *remote, uint32_t number);

@@ -89,7 +89,7 @@ int pool_admit(struct pool *pool, struct pool_future *const *futures, size_t cou
     int r = 0;
     pthread_mutex_lock(&pool->lock);
     for (size_t i = 0; i < count && r == 0; i++) {
-        if (!futures[i])
+        if (pool_future_done(futures[i])) /* it could not be prepared */
             continue;
         if (queued++ == 0) /* several at once are never bounded: the first speaks for all */
             r = admit_locked(pool, &futures[i]->job, until_ns);

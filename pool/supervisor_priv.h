@@ -198,8 +198,8 @@ int64_t pool_timers_run(struct supervisor *supervisor);
  *  against deadlines. */
 void pool_timers_forgive(struct supervisor *supervisor, int64_t pause_ns);
 
-/** Stop a worker because of one of its tasks. What it has not started is taken back first, or it
- *  might be started within the grace and die for another's sake. */
+/** Stop a worker because of one of its tasks, if that still runs. What it has not started is taken
+ *  back first, or it might be started within the grace and die for another's sake. */
 void pool_timers_stop_for(struct supervisor *supervisor, struct remote *remote, uint32_t number);
 
 #endif

@@ -8,6 +8,12 @@
  * was stopped for a time: no more than this much of a stop is counted against a deadline. */
 #define DEADLINE_TICK_NS (100 * NS_PER_MS)
 
+/* While a late task's result is said to be on its way. */
+#define LATE_TICK_NS (10 * NS_PER_MS)
+
+/* A worker that is awake starts a task within this time. */
+#define START_SLACK_NS NS_PER_S
+
 static int64_t earlier(int64_t a_ns, int64_t b_ns)
 {
     return a_ns < b_ns ? a_ns : b_ns;
@@ -22,7 +28,46 @@ void pool_timers_stop_for(struct supervisor *supervisor, struct remote *remote, 
         if (job)
             pool_supervisor_untake(supervisor, job);
     }
-    pool_remote_stop(remote);
+    /* Now it can start no other. But it may have ended this one and started the next before that:
+     * then its result is on the way, and the next must not pay for it. */
+    if (pool_remote_runs(remote, number))
+        pool_remote_stop(remote);
+}
+
+/* When a task was started, as far as its deadline is concerned; now, if it was not. What a worker
+ * says on its page is not enough: one that is in somebody else's hands may say that it has started
+ * nothing, so the oldest task counts as started soon after the one before it came back. */
+static int64_t started_ns_of(const struct remote *remote, uint32_t number, int64_t now_ns)
+{
+    const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+    int64_t started_ns = now_ns;
+    if (pool_remote_started(remote, number, &started_ns))
+        return started_ns + flight->paused_ns;
+    if (!remote->ready || number != remote->oldest)
+        return now_ns; /* it cannot be due before now + deadline */
+    const int64_t since_ns =
+        remote->moved_ns > flight->sent_ns ? remote->moved_ns : flight->sent_ns;
+    return since_ns + START_SLACK_NS + flight->paused_ns;
+}
+
+/* A task is past its deadline.  Returns when to look again. */
+static int64_t stop_late(struct supervisor *supervisor, struct remote *remote, uint32_t number,
+                         int64_t due_ns, int64_t now_ns)
+{
+    struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+    const struct job *job = flight->job;
+    if (!flight->timed_out)
+        pool_supervisor_say(supervisor, POOL_LOG_TASK_LATE, remote, job->task->name, -ETIME,
+                            "task %s ran longer than %lld ms", job->task->name,
+                            (long long)(job->deadline_ns / NS_PER_MS));
+    flight->timed_out = true;
+    pool_timers_stop_for(supervisor, remote, number);
+    if (remote->state != REMOTE_ALIVE)
+        return now_ns; /* what was taken back can be handed out */
+    /* It says that it has just ended it. Then the result will be here soon, or it lies. */
+    if (now_ns >= due_ns + GRACE_MS * NS_PER_MS)
+        pool_remote_kill(remote);
+    return now_ns + LATE_TICK_NS;
 }
 
 /* Stop the worker if the task it runs is out of time.  Returns when to look again. */
@@ -31,22 +76,12 @@ static int64_t check_deadlines(struct supervisor *supervisor, struct remote *rem
     int64_t next_ns = TIME_NEVER;
     const uint32_t end = remote->next;
     for (uint32_t number = remote->oldest; number != end; number = (number + 1) & NUMBER_MASK) {
-        struct flight *flight = &remote->flights[number % PAGE_SLOTS];
         const struct job *job = pool_remote_job(remote, number);
-        int64_t started_ns = now_ns; /* if not started: it cannot be due before now + deadline */
         if (!job || job->deadline_ns == 0)
             continue;
-        if (pool_remote_started(remote, number, &started_ns))
-            started_ns += flight->paused_ns;
-        const int64_t due_ns = started_ns + job->deadline_ns;
-        if (now_ns >= due_ns) {
-            flight->timed_out = true;
-            pool_supervisor_say(supervisor, POOL_LOG_TASK_LATE, remote, job->task->name, -ETIME,
-                                "task %s ran longer than %lld ms", job->task->name,
-                                (long long)(job->deadline_ns / NS_PER_MS));
-            pool_timers_stop_for(supervisor, remote, number);
-            return now_ns; /* what was taken back can be handed out */
-        }
+        const int64_t due_ns = started_ns_of(remote, number, now_ns) + job->deadline_ns;
+        if (now_ns >= due_ns)
+            return stop_late(supervisor, remote, number, due_ns, now_ns);
         next_ns = earlier(next_ns, earlier(due_ns, now_ns + DEADLINE_TICK_NS));
     }
     return next_ns;

@@ -142,6 +142,13 @@ static bool put_outcome(struct wire_slot *slot, const struct outcome *outcome)
     return true;
 }
 
+/* After a slot was given back: wake the host, if it waits for that. */
+static void ring_host(struct worker *worker)
+{
+    if (atomic_exchange(&worker->page->host_listens, 0))
+        pool_wire_ring(worker->socket_fd);
+}
+
 /* Hand the outcome over. From DONE or REPLIED on, the slot is the host's. */
 static int reply(struct worker *worker, struct wire_slot *slot, const struct outcome *outcome)
 {
@@ -152,8 +159,7 @@ static int reply(struct worker *worker, struct wire_slot *slot, const struct out
     }
     slot->ran_ns = (uint64_t)ran_ns;
     atomic_store(&slot->word, slot_word(worker->number, SLOT_DONE));
-    if (atomic_exchange(&worker->page->host_listens, 0))
-        pool_wire_ring(worker->socket_fd);
+    ring_host(worker);
     return 0;
 }
 
@@ -230,8 +236,10 @@ static int serve_slot(struct worker *worker)
     }
     if (word != sent && word != taken)
         return 0;
-    if (word == taken)
+    if (word == taken) {
         atomic_store(&slot->word, slot_word(worker->number, SLOT_PASSED));
+        ring_host(worker); /* all slots may be of this kind, and work may be waiting for one */
+    }
     worker->number = (worker->number + 1) & NUMBER_MASK;
     return r < 0 ? r : 1;
 }
