@@ -23,6 +23,10 @@ struct backend {
     int (*cancel)(struct pool *pool, struct pool_future *future, bool stop_running);
     /** Has a worker started this job, which this backend holds? No lock is held. */
     bool (*running)(struct pool *pool, struct pool_future *future);
+    /** Wait for a pending future of this pool in a better way than on its condition variable; NULL:
+     *  there is none. No lock is held; the pool is pinned.
+     *  Returns 0 when it is done, -ETIMEDOUT, -errno, or 1: not this time. */
+    int (*wait)(struct pool *pool, struct pool_future *future, int64_t until_ns);
     /** The workers' numbers.  Returns how many there are; fills as many as there is room for.
      *  ret_busy: how many of them run a task. */
     unsigned (*workers)(struct pool *pool, struct pool_worker_stats *ret_workers, size_t room,

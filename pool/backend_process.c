@@ -23,6 +23,8 @@ static void supervisor_free(struct supervisor *supervisor)
         close(supervisor->wake_fd);
     if (supervisor->epoll_fd >= 0)
         close(supervisor->epoll_fd);
+    if (supervisor->loan_fd >= 0)
+        close(supervisor->loan_fd);
     sem_destroy(&supervisor->started);
     pthread_mutex_destroy(&supervisor->lock);
     free(supervisor->cost_ns);
@@ -45,6 +47,7 @@ static int supervisor_create(struct pool *pool, const char *program, struct supe
     supervisor->zygote = (struct zygote_client)ZYGOTE_CLIENT_INIT;
     supervisor->epoll_fd = -1;
     supervisor->wake_fd = -1;
+    supervisor->loan_fd = -1;
     supervisor->ended_end = &supervisor->ended;
     supervisor->later_end = &supervisor->later;
     supervisor->break_why = pool_outcome_of(0);
@@ -56,7 +59,8 @@ static int supervisor_create(struct pool *pool, const char *program, struct supe
         goto out;
     supervisor->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     supervisor->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    r = supervisor->epoll_fd < 0 || supervisor->wake_fd < 0 ? -errno : 0;
+    supervisor->loan_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    r = supervisor->epoll_fd < 0 || supervisor->wake_fd < 0 || supervisor->loan_fd < 0 ? -errno : 0;
     if (r == 0)
         r = pool_supervisor_watch(supervisor, supervisor->wake_fd, EPOLLIN, EVENT_WAKE, 0);
     if (r < 0)
@@ -111,6 +115,7 @@ static void process_abandon(struct pool *pool)
     pool_zygote_client_abandon(&supervisor->zygote);
     close(supervisor->epoll_fd);
     close(supervisor->wake_fd);
+    close(supervisor->loan_fd);
     if (pool->completion_fd >= 0)
         close(pool->completion_fd);
 }
@@ -144,10 +149,7 @@ static int stop_running_task(struct supervisor *supervisor, struct job *job)
     struct remote *remote = job->remote;
     if (!pool_remote_runs(remote, job->slot))
         return -EALREADY; /* its result is on the way, and the worker may be at another task */
-    pthread_mutex_lock(&pool->lock);
-    const bool ours = pool_settle_locked(pool, job, -ECANCELED);
-    pthread_mutex_unlock(&pool->lock);
-    if (!ours)
+    if (!pool_settle(pool, job, -ECANCELED))
         return -EALREADY;
     remote->flights[job->slot % PAGE_SLOTS].cancelled = true;
     pool_timers_stop_for(supervisor, remote, job->slot);
@@ -284,6 +286,7 @@ const struct backend pool_backend_process = {
     .changed = process_changed,
     .cancel = process_cancel,
     .running = process_running,
+    .wait = pool_loan_wait,
     .workers = process_workers,
     .stop = process_stop,
     .abandon = process_abandon,

@@ -26,13 +26,19 @@
 
 #define WORKER_NAME "pool-thread"
 
-/* All under the pool's lock, but pid. */
+/* Tasks shorter than this are taken several at a time, if no chunk says how many. */
+#define SHORT_NS    5000
+#define SINGLES_MAX 32
+
+/* All under the pool's lock, but for pid and the atomic ones. */
 struct threads {
     struct thread_worker *first; /* started, and not yet joined */
     unsigned idle;               /* waiting for work */
     unsigned leaving;            /* have decided to end, and have not yet */
     unsigned next_id;
-    pid_t pid; /* fixed */
+    pid_t pid;                 /* fixed */
+    atomic_bool complete;      /* there are as many threads as there may be; a hint */
+    _Atomic uint32_t *cost_ns; /* what a run of each task takes, lately; 0: not known */
 };
 
 /* Jobs that a worker has taken at once. */
@@ -43,25 +49,39 @@ struct batch {
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-void pool_thread_worker_run(struct thread_worker *worker, struct job *job)
+/* Run a job that this worker has claimed; its outcome is then in the job. */
+static void run(struct thread_worker *worker, struct job *job)
 {
-    struct pool *pool = worker->pool;
-    const struct threads *threads = pool->backend_data;
+    const struct threads *threads = worker->pool->backend_data;
     const struct pool_task *outer = atomic_load_explicit(&worker->current, memory_order_relaxed);
     const int64_t outer_ns = atomic_load_explicit(&worker->current_ns, memory_order_relaxed);
+    job->next_ended = NULL;
     if (atomic_load(&job->cancelled)) { /* the pool was terminated before its turn came */
         job->outcome.code = -ECANCELED;
-    } else {
-        atomic_store_explicit(&worker->current_ns, pool_time_now_ns(), memory_order_relaxed);
-        atomic_store_explicit(&worker->current, job->task, memory_order_relaxed);
-        atomic_fetch_add_explicit(&worker->tasks, 1, memory_order_relaxed);
-        pool_call_run_job(job, threads->pid, &worker->local);
-        /* Not NULL if a task waits for this one and runs it itself. */
-        atomic_store_explicit(&worker->current, outer, memory_order_relaxed);
-        atomic_store_explicit(&worker->current_ns, outer_ns, memory_order_relaxed);
+        return;
     }
-    job->next_ended = NULL;
-    pool_finish(pool, job);
+    atomic_store_explicit(&worker->current_ns, pool_time_now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&worker->current, job->task, memory_order_relaxed);
+    atomic_fetch_add_explicit(&worker->tasks, 1, memory_order_relaxed);
+    pool_call_run_job(job, threads->pid, &worker->local);
+    /* Not NULL if a task waits for this one and runs it itself. */
+    atomic_store_explicit(&worker->current, outer, memory_order_relaxed);
+    atomic_store_explicit(&worker->current_ns, outer_ns, memory_order_relaxed);
+}
+
+void pool_thread_worker_run(struct thread_worker *worker, struct job *job)
+{
+    run(worker, job);
+    pool_finish(worker->pool, job);
+}
+
+/* The same, but it is forgotten when the worker takes the pool's lock the next time. */
+static void run_and_keep(struct thread_worker *worker, struct job *job)
+{
+    run(worker, job);
+    pool_end(worker->pool, job);
+    job->next_ended = worker->ended_jobs;
+    worker->ended_jobs = job;
 }
 
 /* ---- Taking -------------------------------------------------------------------------------- */
@@ -77,16 +97,36 @@ static struct job *steal_locked(struct pool *pool)
     return NULL;
 }
 
-/* The next job with the rest of its chunk, or one stolen, which is then claimed already. */
+/* How many jobs this worker may take at once. */
+static size_t batch_room_locked(const struct pool *pool, const struct thread_worker *worker)
+{
+    const uint64_t max_tasks = pool->options.max_tasks;
+    const uint64_t tasks = atomic_load(&worker->tasks);
+    if (max_tasks == 0 || tasks >= max_tasks || max_tasks - tasks > POOL_BATCH_MAX)
+        return max_tasks > 0 && tasks >= max_tasks ? 1 : POOL_BATCH_MAX;
+    return (size_t)(max_tasks - tasks);
+}
+
+/* How many jobs to take at once that are no chunk: several while they are so short that taking them
+ * one by one would cost more than running them, and many more are queued. */
+static size_t short_singles_locked(const struct pool *pool, const struct job *job)
+{
+    const struct threads *threads = pool->backend_data;
+    const uint32_t cost_ns =
+        atomic_load_explicit(&threads->cost_ns[job->task_index], memory_order_relaxed);
+    if (cost_ns == 0 || cost_ns > SHORT_NS)
+        return 1;
+    const size_t share = pool->queue.count / (2 * (size_t)atomic_load(&pool->workers));
+    return share < 1 ? 1 : share < SINGLES_MAX ? share : SINGLES_MAX;
+}
+
+/* The next job, with the rest of its chunk or with others if they are short; or one stolen, which
+ * is then claimed already. */
 static void take_batch_locked(struct pool *pool, struct thread_worker *worker,
                               struct batch *ret_batch)
 {
-    const uint64_t max_tasks = pool->options.max_tasks;
-    size_t room = POOL_BATCH_MAX;
     struct job *job = pool_take_locked(pool);
     ret_batch->count = 0;
-    if (max_tasks > 0 && max_tasks - atomic_load(&worker->tasks) < room)
-        room = max_tasks - atomic_load(&worker->tasks);
     if (!job) {
         job = steal_locked(pool);
         if (job) {
@@ -95,11 +135,15 @@ static void take_batch_locked(struct pool *pool, struct thread_worker *worker,
         }
         return;
     }
+    const size_t room = batch_room_locked(pool, worker);
+    const size_t singles = short_singles_locked(pool, job);
+    bool together = true;
     while (job) {
-        const bool more = job->together && ret_batch->count + 1 < room;
         job->runner = worker;
         ret_batch->jobs[ret_batch->count++] = job;
-        job = more ? pool_take_locked(pool) : NULL;
+        together = together && job->together;
+        const bool more = together || ret_batch->count < singles;
+        job = more && ret_batch->count < room ? pool_take_locked(pool) : NULL;
     }
     if (ret_batch->count == 1)
         atomic_store(&ret_batch->jobs[0]->claim, JOB_STARTED);
@@ -108,19 +152,36 @@ static void take_batch_locked(struct pool *pool, struct thread_worker *worker,
             pool_future_ref(ret_batch->jobs[i]->future);
 }
 
-static void run_batch(struct thread_worker *worker, struct batch *batch)
+/* Remember how long the tasks of this batch took, one with the other. */
+static void learn(struct pool *pool, int64_t started_ns, uint32_t task_index, uint64_t count)
 {
-    if (batch->count == 1) {
-        pool_thread_worker_run(worker, batch->jobs[0]);
+    struct threads *threads = pool->backend_data;
+    if (count == 0)
         return;
-    }
-    for (size_t i = 0; i < batch->count; i++) {
+    const int64_t each_ns = (pool_time_now_ns() - started_ns) / (int64_t)count;
+    const uint32_t now = each_ns < UINT32_MAX / 16 ? (uint32_t)each_ns : UINT32_MAX / 16;
+    const uint32_t before =
+        atomic_load_explicit(&threads->cost_ns[task_index], memory_order_relaxed);
+    const uint32_t mean = before ? (3 * before + now) / 4 : now;
+    atomic_store_explicit(&threads->cost_ns[task_index], mean ? mean : 1, memory_order_relaxed);
+}
+
+static void run_batch(struct pool *pool, struct thread_worker *worker, struct batch *batch)
+{
+    const int64_t started_ns = pool_time_now_ns();
+    const uint64_t before = atomic_load_explicit(&worker->tasks, memory_order_relaxed);
+    const uint32_t task_index = batch->jobs[0]->task_index;
+    if (batch->count == 1)
+        run_and_keep(worker, batch->jobs[0]);
+    for (size_t i = 0; batch->count > 1 && i < batch->count; i++) {
         struct pool_future *future = batch->jobs[i]->future;
         int ready = JOB_READY;
         if (atomic_compare_exchange_strong(&batch->jobs[i]->claim, &ready, JOB_STARTED))
-            pool_thread_worker_run(worker, batch->jobs[i]);
+            run_and_keep(worker, batch->jobs[i]);
         pool_future_free(future);
     }
+    const uint64_t ran = atomic_load_explicit(&worker->tasks, memory_order_relaxed) - before;
+    learn(pool, started_ns, task_index, ran);
 }
 
 /* ---- A thread's life ----------------------------------------------------------------------- */
@@ -223,6 +284,7 @@ static bool make_ready(struct pool *pool, struct thread_worker *worker)
     struct threads *threads = pool->backend_data;
     pthread_mutex_lock(&pool->lock);
     threads->leaving++;
+    atomic_store(&threads->complete, false);
     pthread_mutex_unlock(&pool->lock);
     return false;
 }
@@ -230,21 +292,34 @@ static bool make_ready(struct pool *pool, struct thread_worker *worker)
 /* Work until it is time to end. */
 static void work(struct pool *pool, struct thread_worker *worker)
 {
+    struct threads *threads = pool->backend_data;
     struct batch batch;
-    bool worn = false;
-    pthread_mutex_lock(&pool->lock);
-    while (!worn && wait_for_work_locked(pool)) {
+    for (;;) {
+        pthread_mutex_lock(&pool->lock);
+        struct job *gone = worker->ended_jobs;
+        worker->ended_jobs = NULL;
+        pool_forget_locked(pool, gone);
+        if (gone && !has_work_locked(pool)) { /* do not sleep on what may be freed */
+            pthread_mutex_unlock(&pool->lock);
+            pool_let_go(gone);
+            gone = NULL;
+            pthread_mutex_lock(&pool->lock);
+        }
+        const bool worn = is_worn_locked(pool, worker);
+        if (worn || !wait_for_work_locked(pool)) {
+            threads->leaving++;
+            atomic_store(&threads->complete, false);
+            pool->counts.recycled += worn;
+            pthread_mutex_unlock(&pool->lock);
+            pool_let_go(gone);
+            return;
+        }
         take_batch_locked(pool, worker, &batch);
         pthread_mutex_unlock(&pool->lock);
+        pool_let_go(gone);
         if (batch.count > 0)
-            run_batch(worker, &batch);
-        pthread_mutex_lock(&pool->lock);
-        worn = is_worn_locked(pool, worker);
+            run_batch(pool, worker, &batch);
     }
-    struct threads *threads = pool->backend_data;
-    threads->leaving++;
-    pool->counts.recycled += worn;
-    pthread_mutex_unlock(&pool->lock);
 }
 
 static void *thread_main(void *data)
@@ -315,6 +390,7 @@ static int add_thread_locked(struct pool *pool)
     worker->next = threads->first;
     threads->first = worker;
     pool->live++;
+    atomic_store(&threads->complete, pool->live >= atomic_load(&pool->workers));
     return 0;
 }
 
@@ -327,6 +403,7 @@ static void threads_stop(struct pool *pool)
         pthread_join(worker->thread, NULL);
         free(worker);
     }
+    free(threads->cost_ns);
     free(threads);
 }
 
@@ -336,6 +413,11 @@ static int threads_start(struct pool *pool, const char *worker_program)
     struct threads *threads = calloc(1, sizeof(*threads));
     if (!threads)
         return -ENOMEM;
+    threads->cost_ns = calloc(pool->tasks->count, sizeof(threads->cost_ns[0]));
+    if (!threads->cost_ns) {
+        free(threads);
+        return -ENOMEM;
+    }
     threads->pid = getpid();
     pool->backend_data = threads;
     int r = 0;
@@ -372,7 +454,9 @@ static void grow(struct pool *pool)
 
 static void threads_submitted(struct pool *pool)
 {
-    grow(pool);
+    const struct threads *threads = pool->backend_data;
+    if (!atomic_load(&threads->complete)) /* a thread that leaves looks for work behind it */
+        grow(pool);
 }
 
 static void threads_changed(struct pool *pool)
@@ -388,7 +472,7 @@ static int threads_cancel(struct pool *pool, struct pool_future *future, bool st
     struct outcome outcome = pool_outcome_of(-ECANCELED);
     int ready = JOB_READY, r = -EBUSY;
     pthread_mutex_lock(&pool->lock);
-    if (job->place == JOB_HELD && !job->settled &&
+    if (job->place == JOB_HELD && !atomic_load(&job->settled) &&
         atomic_compare_exchange_strong(&job->claim, &ready, JOB_CANCELLED)) {
         pthread_mutex_unlock(&pool->lock);
         pool_outcome_done(&job->outcome);
@@ -397,7 +481,7 @@ static int threads_cancel(struct pool *pool, struct pool_future *future, bool st
         pool_finish(pool, job); /* who has it in his batch will pass over it */
         return 0;
     }
-    if (job->settled)
+    if (atomic_load(&job->settled))
         r = -EALREADY;
     else if (stop_running) {
         atomic_store(&job->cancelled, true);

@@ -201,7 +201,10 @@ void pool_remote_gone(struct supervisor *supervisor, struct remote *remote)
     remote->told_to_end = remote->state == REMOTE_STOPPING;
     pool_supervisor_unwatch(supervisor, remote->socket_fd);
     shutdown(remote->socket_fd, SHUT_RDWR);
-    close(remote->socket_fd);
+    if (supervisor->loan && supervisor->loan->remote == remote)
+        supervisor->loan->remote = NULL; /* who borrowed it wakes, and closes it */
+    else
+        close(remote->socket_fd);
     remote->socket_fd = -1;
     if (remote->pidfd >= 0) {
         /* A worker may close its socket and live on; it must not outlive its burial. */

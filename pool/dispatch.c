@@ -103,7 +103,7 @@ static bool assign(struct supervisor *supervisor, struct remote *remote, struct 
         return not_sent(supervisor, job, r);
     remote->full = true;
     if (r == -EAGAIN) /* else it has ended, and end of file is on its way */
-        pool_supervisor_watch_room(supervisor, remote, true);
+        pool_supervisor_watch_socket(supervisor, remote);
     pool_supervisor_untake(supervisor, job);
     return true;
 }

@@ -29,7 +29,7 @@ struct job *pool_take_locked(struct pool *pool)
 
 bool pool_untake_locked(struct pool *pool, struct job *job)
 {
-    if (atomic_load(&pool->stopped) || job->settled)
+    if (atomic_load(&pool->stopped) || atomic_load(&job->settled))
         return false;
     pool_job_list_remove(&pool->held, job);
     pool_job_queue_prepend(&pool->queue, job);
@@ -41,17 +41,14 @@ bool pool_untake_locked(struct pool *pool, struct job *job)
 
 /* ---- Publishing ---------------------------------------------------------------------------- */
 
-bool pool_settle_locked(struct pool *pool, struct job *job, int code)
+bool pool_settle(struct pool *pool, struct job *job, int code)
 {
-    if (job->settled)
+    if (atomic_exchange(&job->settled, true))
         return false;
-    job->settled = true;
-    if (code == 0)
-        pool->counts.done++;
-    else if (code == -ECANCELED)
-        pool->counts.cancelled++;
-    else
-        pool->counts.failed++;
+    atomic_fetch_add_explicit(code == 0            ? &pool->done
+                              : code == -ECANCELED ? &pool->cancelled
+                                                   : &pool->failed,
+                              1, memory_order_relaxed);
     return true;
 }
 
@@ -84,56 +81,67 @@ static struct outcome end_outcome_locked(const struct pool *pool)
     return outcome;
 }
 
-/* Decide what each job ends with. Those that were settled before have their outcome dropped. */
-static void settle_all(struct pool *pool, struct job *first)
+/* Decide what a job ends with.  Returns whether its outcome is the one that counts. */
+static bool settle(struct pool *pool, struct job *job)
 {
-    pthread_mutex_lock(&pool->lock);
-    for (struct job *job = first; job; job = job->next_ended) {
-        /* After a terminate or a break, a job that has no result ends with that, whatever its
-         * worker met on the way out: the workers are being killed, and who is faster must not
-         * matter. */
-        if (job->outcome.code != 0 && atomic_load(&pool->stopped)) {
-            pool_outcome_done(&job->outcome);
-            job->outcome = end_outcome_locked(pool);
-        }
-        job->ours = pool_settle_locked(pool, job, job->outcome.code);
+    /* After a terminate or a break, a job that has no result ends with that, whatever its worker
+     * met on the way out: the workers are being killed, and who is faster must not matter. */
+    if (job->outcome.code != 0 && atomic_load(&pool->stopped)) {
+        pool_outcome_done(&job->outcome);
+        pthread_mutex_lock(&pool->lock);
+        job->outcome = end_outcome_locked(pool);
+        pthread_mutex_unlock(&pool->lock);
     }
-    pthread_mutex_unlock(&pool->lock);
+    return pool_settle(pool, job, job->outcome.code);
 }
 
-void pool_finish(struct pool *pool, struct job *first)
+void pool_end(struct pool *pool, struct job *first)
 {
-    settle_all(pool, first);
     /* All can be seen before the first callback runs: to it, they ended together. */
     for (struct job *job = first; job; job = job->next_ended) {
+        const bool counts = settle(pool, job);
         struct outcome outcome = job->outcome;
         job->outcome = pool_outcome_of(0);
-        if (job->ours)
-            job->ours = pool_future_publish(job->future, &outcome);
-        else
+        job->ours = counts && pool_future_publish(job->future, &outcome);
+        if (!counts)
             pool_outcome_done(&outcome);
         pool_job_done(job);
     }
     for (struct job *job = first; job; job = job->next_ended)
         if (job->ours)
             tell(pool, job->future);
-    /* Published before they are removed: whoever sees the pool idle sees every future done. */
-    pthread_mutex_lock(&pool->lock);
+}
+
+void pool_forget_locked(struct pool *pool, struct job *first)
+{
     for (struct job *job = first; job; job = job->next_ended) {
         pool_job_list_remove(&pool->held, job);
         job->place = JOB_NOWHERE;
     }
+}
+
+void pool_let_go(struct job *first)
+{
+    while (first) {
+        struct job *job = first;
+        first = job->next_ended;
+        pool_future_free(job->future);
+    }
+}
+
+void pool_finish(struct pool *pool, struct job *first)
+{
+    pool_end(pool, first);
+    /* Published before they are removed: whoever sees the pool idle sees every future done. */
+    pthread_mutex_lock(&pool->lock);
+    pool_forget_locked(pool, first);
     /* A backend that waits for the last job is not told by anybody else. */
     const bool last = pool->state != POOL_OPEN && pool->queue.count == 0 && pool->held.count == 0 &&
                       pool->live > 0;
     pool->ending += last;
     pool_announce_if_over_locked(pool);
     pthread_mutex_unlock(&pool->lock); /* unless `last`, the pool may be freed from here on */
-    while (first) {
-        struct job *job = first;
-        first = job->next_ended;
-        pool_future_free(job->future);
-    }
+    pool_let_go(first);
     if (last) {
         pool->backend->changed(pool);
         pool_end_done(pool);
@@ -149,11 +157,13 @@ static struct pool_future *next_held(struct pool *pool, struct outcome *ret_outc
     pthread_mutex_lock(&pool->lock);
     for (struct job *job = pool->held.first; job && !future; job = job->next) {
         atomic_store_explicit(&job->cancelled, true, memory_order_relaxed);
-        if (job->settled)
+        if (atomic_load(&job->settled))
             continue;
         *ret_outcome = end_outcome_locked(pool);
-        pool_settle_locked(pool, job, ret_outcome->code);
-        future = pool_future_ref(job->future);
+        if (pool_settle(pool, job, ret_outcome->code))
+            future = pool_future_ref(job->future);
+        else /* it has ended at this very moment */
+            pool_outcome_done(ret_outcome);
     }
     pthread_mutex_unlock(&pool->lock);
     return future;
@@ -192,7 +202,7 @@ static struct pool_future *next_to_ask(struct pool *pool)
     struct pool_future *future = NULL;
     pthread_mutex_lock(&pool->lock);
     for (struct job *job = pool->held.first; job && !future; job = job->next) {
-        if (!job->asked && !job->settled)
+        if (!job->asked && !atomic_load(&job->settled))
             future = pool_future_ref(job->future);
         job->asked = true;
     }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "origin_priv.h"
 #include "sync_priv.h"
@@ -25,6 +26,7 @@ int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
     atomic_init(&future->refs, 1);
     future->origin = pool_origin_now();
     future->task = task;
+    future->wake_fd = -1;
     future->hook = hook;
     future->hook_data = hook_data;
     future->callbacks_end = &future->callbacks;
@@ -72,6 +74,13 @@ static void give_words(struct outcome *outcome)
         outcome->message = strdup(strerror_r(-code, text, sizeof(text)));
 }
 
+static void wake_by_fd(int fd)
+{
+    const uint64_t one = 1;
+    while (write(fd, &one, sizeof(one)) < 0 && errno == EINTR)
+        continue;
+}
+
 bool pool_future_publish(struct pool_future *future, struct outcome *outcome)
 {
     give_words(outcome);
@@ -82,6 +91,8 @@ bool pool_future_publish(struct pool_future *future, struct outcome *outcome)
         *outcome = pool_outcome_of(0);
         atomic_store_explicit(&future->done, true, memory_order_release);
         pthread_cond_broadcast(&future->is_done);
+        if (future->wake_fd >= 0)
+            wake_by_fd(future->wake_fd);
     }
     pthread_mutex_unlock(&future->lock);
     pool_outcome_done(outcome);

@@ -55,6 +55,7 @@ struct pool_future {
     pthread_mutex_t lock; /* a leaf: nothing else is locked while it is held */
     pthread_cond_t is_done;
     atomic_bool done;      /* A: written under the lock */
+    int wake_fd;           /* L: -1, or an eventfd on which somebody waits for this one */
     uint64_t origin;       /* I: see origin_priv.h */
     struct pool *pool;     /* I: from submit on; borrowed, valid while not done */
     const char *task;      /* I: the table's own */

@@ -52,7 +52,7 @@ struct job {
     bool owns_fds;                /* I, from pool_job_take_fds() on */
 
     enum job_place place;         /* P */
-    bool settled;                 /* P: it is decided what it ends with, and who publishes that */
+    atomic_bool settled;          /* A: it is decided what it ends with, and who publishes that */
     bool asked;                   /* P: pool_cancel_unstarted() has tried to cancel it */
     _Atomic int claim;            /* A: enum job_claim */
     atomic_bool cancelled;        /* A: the token that pool_call_cancelled() shows */

@@ -1,4 +1,4 @@
-/* map.c: maps over arrays: all items are queued at once, each with a future of its own. One counter
+/* map.c: maps over arrays: all items are queued, each with a future of its own. One counter
  * for all of them, so that whoever waits for the whole is woken once and not for each. */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,6 +10,9 @@
 #include "table_priv.h"
 
 #define CHUNKS_PER_WORKER 4
+
+/* Items queued at once. */
+#define RUN_LENGTH 1024
 
 /* I: fixed before the first item is submitted.  A: atomic.  L: lock. */
 struct pool_results {
@@ -199,7 +202,17 @@ static struct pool_item input_at(const struct input *input, size_t index)
     return (struct pool_item){.fields = input->fields, .field_count = input->sequence_count};
 }
 
-/* Prepare every item and queue those that can be. From here on nothing fails as a whole. */
+/* Queue a run of prepared items. */
+static void submit_run(struct pool *pool, struct pool_future *const *futures, size_t count)
+{
+    const int r = pool_admit(pool, futures, count, 0);
+    for (size_t i = 0; r < 0 && i < count; i++)
+        if (!pool_future_done(futures[i]))
+            pool_refuse(pool, futures[i], r);
+}
+
+/* Prepare every item and queue those that can be, in runs, so that workers begin with the first
+ * while the last are still being prepared. From here on nothing fails as a whole. */
 static void submit_all(struct pool *pool, int task_index, const struct input *input,
                        const struct pool_map_options *options, struct pool_results *results)
 {
@@ -208,21 +221,20 @@ static void submit_all(struct pool *pool, int task_index, const struct input *in
     const size_t chunksize =
         options->chunksize ? options->chunksize : (input->count + chunks - 1) / chunks;
     struct pool_submit_options submit = options->submit;
+    size_t first = 0;
     submit.notify = false;
     for (size_t i = 0; i < input->count; i++) {
         const struct pool_item item = input_at(input, i);
         struct pool_future *future = results->futures[i];
         int r = pool_prepare(pool, task_index, &item, &submit, future);
-        if (r < 0) {
-            pool_refuse_item(pool, &item, r, future);
-            continue;
-        }
         future->job.together = (i + 1) % chunksize != 0 && i + 1 < input->count;
+        if (r < 0)
+            pool_refuse_item(pool, &item, r, future);
+        if (i + 1 - first >= RUN_LENGTH || i + 1 == input->count) {
+            submit_run(pool, results->futures + first, i + 1 - first);
+            first = i + 1;
+        }
     }
-    int r = pool_admit(pool, results->futures, input->count, 0);
-    for (size_t i = 0; r < 0 && i < input->count; i++)
-        if (!pool_future_done(results->futures[i]))
-            pool_refuse(pool, results->futures[i], r);
 }
 
 static int map(struct pool *pool, const char *task, const struct input *input,

@@ -29,6 +29,9 @@ int pool_stats(struct pool *pool, struct pool_stats *ret_stats)
 
     pthread_mutex_lock(&pool->lock);
     struct pool_stats stats = pool->counts;
+    stats.done = atomic_load(&pool->done);
+    stats.failed = atomic_load(&pool->failed);
+    stats.cancelled = atomic_load(&pool->cancelled);
     const uint64_t ended = stats.done + stats.failed + stats.cancelled;
     const size_t inside = (size_t)(stats.submitted - ended);
     const double passed_s = (double)(now_ns - pool->seen_ns) / (double)NS_PER_S;

@@ -78,7 +78,10 @@ struct pool {
     unsigned workers_min;     /* L */
     struct outcome broken;    /* L: code 0, or why the pool broke */
     unsigned start_failures;  /* L: workers in a row that were not ready */
-    struct pool_stats counts; /* L: those that only grow */
+    struct pool_stats counts; /* L: those that only grow, but for */
+    atomic_ullong done;       /* A: tasks that ended with a result, */
+    atomic_ullong failed;     /* A: without one, */
+    atomic_ullong cancelled;  /* A: or were cancelled */
     uint64_t seen_ended;      /* L: for tasks_per_s: ended at the last look, */
     int64_t seen_ns;          /* L: which was at this time */
 
@@ -128,13 +131,21 @@ void pool_take_job_locked(struct pool *pool, struct job *job);
  *  Returns false in that case: it must be finished. */
 bool pool_untake_locked(struct pool *pool, struct job *job);
 
-/** Jobs that were taken have ended: publish job->outcome of each, forget them.
+/** Jobs that were taken have ended: publish job->outcome of each, forget them, let go of them.
  *  first: linked by next_ended. Must be called with no lock held. */
 void pool_finish(struct pool *pool, struct job *first);
 
-/** Decide that this is how a job ends: whoever is first must publish it. The caller holds
- *  pool->lock.  Returns true if it is the first. */
-bool pool_settle_locked(struct pool *pool, struct job *job, int code);
+/** The same in three steps, for who takes the lock anyway: pool_end() publishes, with no lock held;
+ *  pool_forget_locked() removes them from `held`
+ *  (and the pool may then be over); pool_let_go() may free them, with no lock held.
+ */
+void pool_end(struct pool *pool, struct job *first);
+void pool_forget_locked(struct pool *pool, struct job *first);
+void pool_let_go(struct job *first);
+
+/** Decide that this is how a job ends: whoever is first must publish it.
+ *  Returns true if it is the first.  Thread safety: any thread. */
+bool pool_settle(struct pool *pool, struct job *job, int code);
 
 /** Resolve the future of a job that this thread has settled; the job itself is finished by who
  *  holds it.  outcome: consumed. No lock may be held. */

@@ -125,11 +125,11 @@ void pool_supervisor_unwatch(struct supervisor *supervisor, int fd)
     epoll_ctl(supervisor->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
-void pool_supervisor_watch_room(struct supervisor *supervisor, struct remote *remote,
-                                bool room_wanted)
+void pool_supervisor_watch_socket(struct supervisor *supervisor, const struct remote *remote)
 {
+    const bool lent = supervisor->loan && supervisor->loan->remote == remote;
     struct epoll_event event = {
-        .events = EPOLLIN | (room_wanted ? (uint32_t)EPOLLOUT : 0),
+        .events = (lent ? 0 : (uint32_t)EPOLLIN) | (remote->full ? (uint32_t)EPOLLOUT : 0),
         .data.u64 = (uint64_t)remote->id * EVENT_KINDS + EVENT_SOCKET,
     };
     epoll_ctl(supervisor->epoll_fd, EPOLL_CTL_MOD, remote->socket_fd, &event);
@@ -268,7 +268,7 @@ static void serve_event(struct supervisor *supervisor, const struct epoll_event 
         return;
     if (event->events & EPOLLOUT) {
         remote->full = false;
-        pool_supervisor_watch_room(supervisor, remote, false);
+        pool_supervisor_watch_socket(supervisor, remote);
     }
     if (kind == EVENT_PIDFD || event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))
         pool_remote_drain(supervisor, remote, kind == EVENT_PIDFD);

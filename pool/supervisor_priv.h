@@ -21,7 +21,8 @@
  * workers or for a higher priority, let workers go. The rooms: supervisor.c has the thread and its
  * events, dispatch.c decides who works on what, staff.c how many workers there are and which
  * have served long enough, burial.c what becomes of a dead worker's tasks, timers.c what is due,
- * remote.c knows one worker, zygote_client.c the zygote.
+ * remote.c knows one worker, loan.c lets a waiter listen to one, zygote_client.c is
+ * the zygote's other end.
  *
  * End: the pool is closed and has no job left, or it was terminated or broken. Workers are let go
  * (busy ones stopped), each is waited for, then the zygote is ended and reaped, and only then does
@@ -44,6 +45,12 @@ struct later {
     char message[MESSAGE_BYTES];
 };
 
+/** A worker's socket in the hands of a waiter (loan.c). */
+struct loan {
+    struct remote *remote; /* S: NULL: buried since */
+    int fd;                /* its socket */
+};
+
 /* I: fixed after start.  A: atomic.  S: under its lock. */
 struct supervisor {
     struct pool *pool; /* I */
@@ -53,10 +60,12 @@ struct supervisor {
     int start_result;         /* written before `started` is posted */
     int wake_fd;              /* I: eventfd */
     int epoll_fd;             /* I */
+    int loan_fd;              /* I: eventfd: wakes a borrower */
     atomic_bool wake_pending; /* A: somebody has written to wake_fd and it was not yet read */
 
     pthread_mutex_t lock;
     struct zygote_client zygote;    /* S */
+    struct loan *loan;              /* S: NULL: none */
     struct remote **remotes;        /* S */
     unsigned remote_count;          /* S */
     unsigned remote_room;           /* S: of remotes */
@@ -99,9 +108,9 @@ int pool_supervisor_watch(struct supervisor *supervisor, int fd, uint32_t events
  *  the open file behind it would stay watched for ever. */
 void pool_supervisor_unwatch(struct supervisor *supervisor, int fd);
 
-/** Be woken again when a full socket is writable, or no more. */
-void pool_supervisor_watch_room(struct supervisor *supervisor, struct remote *remote,
-                                bool room_wanted);
+/** Watch a worker's socket for what it should be watched for: results, unless it is lent; and room,
+ *  while it is full. */
+void pool_supervisor_watch_socket(struct supervisor *supervisor, const struct remote *remote);
 
 /** A job has ended, with job->outcome: finish it after unlocking. */
 void pool_supervisor_end(struct supervisor *supervisor, struct job *job);
@@ -187,6 +196,12 @@ void pool_remote_not_started(struct supervisor *supervisor, struct remote *remot
 
 /** Its exit status has been waited for long enough. */
 void pool_remote_bury(struct supervisor *supervisor, struct remote *remote);
+
+/* ---- loan.c -------------------------------------------------------------------------------- */
+
+/** Wait for a future by listening to the worker that runs it; without the lock.
+ *  Returns 0 when it is done, -ETIMEDOUT, -errno, or 1: it cannot be done that way. */
+int pool_loan_wait(struct pool *pool, struct pool_future *future, int64_t until_ns);
 
 /* ---- timers.c ------------------------------------------------------------------------------ */
 

@@ -27,6 +27,7 @@ struct thread_worker {
     struct pool_future *awaits;                /* L: it waits for this one, without limit */
     struct call_local local;                   /* T */
     struct pool_context context;               /* T */
+    struct job *ended_jobs;                    /* T: published, and not yet forgotten */
     struct thread_worker *next;                /* L */
 };
 

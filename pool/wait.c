@@ -35,6 +35,19 @@ static struct pool_context *dangerous_context(const struct pool *pool, int64_t u
     return until_ns > pool_time_now_ns() ? context : NULL;
 }
 
+/* As the backend knows best.  Returns 0, -ETIMEDOUT, or 1: sleep. */
+static int wait_by_backend(struct pool_future *future, int64_t until_ns)
+{
+    struct pool *pool = pool_pin(future);
+    int r = 1;
+    if (!pool)
+        return 1;
+    if (pool->backend->wait)
+        r = pool->backend->wait(pool, future, until_ns);
+    pool_unpin(pool);
+    return r == 0 || r == -ETIMEDOUT ? r : 1;
+}
+
 static int wait_for_one(struct pool_future *future, int64_t until_ns)
 {
     struct pool_context *context = dangerous_context(future->pool, until_ns);
@@ -49,7 +62,10 @@ static int wait_for_one(struct pool_future *future, int64_t until_ns)
         pool_help_end(context);
         return r;
     }
-    return pool_future_done(future) ? 0 : sleep_for_one(future, until_ns);
+    if (pool_future_done(future))
+        return 0;
+    int r = wait_by_backend(future, until_ns);
+    return r > 0 ? sleep_for_one(future, until_ns) : r;
 }
 
 int pool_future_result(struct pool_future *future, int timeout_ms, struct pool_bytes *ret_value)
