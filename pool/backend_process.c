@@ -125,7 +125,10 @@ static void process_abandon(struct pool *pool)
 static void process_submitted(struct pool *pool)
 {
     struct supervisor *supervisor = pool->backend_data;
-    if (pthread_mutex_trylock(&supervisor->lock) != 0) {
+    if (atomic_load(&pool->has_priorities)) {
+        /* When this returns, nothing of less priority is in a worker's hands unstarted. */
+        pthread_mutex_lock(&supervisor->lock);
+    } else if (pthread_mutex_trylock(&supervisor->lock) != 0) {
         pool_supervisor_wake(
             supervisor); /* somebody is at it, but may have looked at the queue already */
         return;

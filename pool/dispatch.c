@@ -184,13 +184,6 @@ void pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote)
     }
 }
 
-static bool is_mixed(struct supervisor *supervisor, int priority)
-{
-    if (priority != 0)
-        supervisor->mixed_priorities = true;
-    return supervisor->mixed_priorities;
-}
-
 void pool_dispatch(struct supervisor *supervisor)
 {
     struct pool *pool = supervisor->pool;
@@ -199,7 +192,7 @@ void pool_dispatch(struct supervisor *supervisor)
         const struct job like = {.task_index = front.task_index};
         if (!front.any)
             break;
-        if (is_mixed(supervisor, front.priority))
+        if (atomic_load(&pool->has_priorities))
             make_way(supervisor, front.priority);
         struct remote *remote = least_busy(supervisor, &like);
         if ((!remote || remote->flying > 0) && pool_staff_may_hire(supervisor)) {
@@ -214,13 +207,16 @@ void pool_dispatch(struct supervisor *supervisor)
 
 bool pool_dispatch_quickly(struct supervisor *supervisor)
 {
+    struct pool *pool = supervisor->pool;
     while (supervisor->send_at_ns == 0) {
-        const struct front front = look_at_front(supervisor->pool);
+        const struct front front = look_at_front(pool);
         const struct job like = {.task_index = front.task_index};
         if (!front.any)
             return false;
-        if (!front.quick || is_mixed(supervisor, front.priority))
+        if (!front.quick)
             return true;
+        if (atomic_load(&pool->has_priorities))
+            make_way(supervisor, front.priority);
         struct remote *remote = least_busy(supervisor, &like);
         if ((!remote || remote->flying > 0) && pool_staff_may_hire(supervisor))
             return true;

@@ -32,13 +32,21 @@ static bool set_wake_fd(struct pool_future *future, int fd)
     return pending;
 }
 
+/* Does the supervisor look at each worker after each task? */
+static bool workers_wear(const struct pool_options *options)
+{
+    return options->max_tasks > 0 || options->max_rss_bytes > 0 || options->max_age_ms > 0 ||
+           options->idle_ms > 0;
+}
+
 /* Borrow the socket of the worker that has this job, if that is all it has. The supervisor's lock
  * is held.  Returns false if it cannot be. */
 static bool borrow(struct supervisor *supervisor, struct pool_future *future, struct loan *loan)
 {
     struct remote *remote = future->job.remote;
     if (!remote || supervisor->loan || remote->state != REMOTE_ALIVE || !remote->ready ||
-        remote->flying != 1 || remote->full)
+        remote->flying != 1 || remote->full || remote->retiring ||
+        workers_wear(&supervisor->pool->options))
         return false;
     if (!set_wake_fd(future, supervisor->loan_fd))
         return false;
@@ -60,6 +68,17 @@ static void give_back(struct supervisor *supervisor, struct pool_future *future,
     set_wake_fd(future, -1);
     while (read(supervisor->loan_fd, &count, sizeof(count)) < 0 && errno == EINTR)
         continue; /* it is non-blocking: empty is fine */
+}
+
+/* Now that this worker may be idle, has the supervisor's thread anything to do about it? */
+static bool thread_is_needed(struct supervisor *supervisor, const struct loan *loan)
+{
+    if (pool_dispatch_quickly(supervisor) || !loan->remote || loan->remote->retiring)
+        return true;
+    for (unsigned i = 0; i < supervisor->remote_count; i++)
+        if (supervisor->remotes[i]->flying > 1) /* it may be shared */
+            return true;
+    return false;
 }
 
 /* Sleep until the socket or loan_fd is readable.  Returns 0, -ETIMEDOUT or -errno. */
@@ -109,16 +128,14 @@ int pool_loan_wait(struct pool *pool, struct pool_future *future, int64_t until_
         if (loan.remote)
             pool_remote_drain(supervisor, loan.remote, false);
         give_back(supervisor, future, &loan);
-        const bool more = pool_dispatch_quickly(supervisor);
+        bool wake = thread_is_needed(supervisor, &loan);
         if (is_ours_alone(supervisor, future)) {
             pool_supervisor_leave(supervisor);
         } else {
-            const bool waiting = supervisor->ended || supervisor->later;
+            wake = wake || supervisor->ended || supervisor->later;
             pthread_mutex_unlock(&supervisor->lock);
-            if (waiting)
-                pool_supervisor_wake(supervisor);
         }
-        if (more)
+        if (wake)
             pool_supervisor_wake(supervisor);
     }
     return pool_future_done(future) ? 0 : r;

@@ -61,29 +61,30 @@ struct pool {
     void *backend_data;             /* B */
 
     pthread_mutex_t lock;
-    pthread_cond_t has_room;  /* a submitter may go on, or the pool is no longer open */
-    pthread_cond_t has_work;  /* a job is queued, or the pool is no longer open */
-    pthread_cond_t is_over;   /* the last of jobs and `live` has ended */
-    struct job_queue queue;   /* L */
-    size_t bounded;           /* L: jobs of the queue that count against queue_max */
-    size_t room_waiters;      /* L: threads that wait for has_room */
-    struct job_list held;     /* L */
-    enum pool_state state;    /* L */
-    atomic_bool stopped;      /* A: terminated or broken; written under the lock */
-    unsigned ending;          /* L: calls that close, terminate or break, under way */
-    unsigned live;            /* L: threads of the backend that still run */
-    atomic_uint pins;         /* A: calls on futures that use the pool meanwhile */
-    unsigned blocked;         /* L: workers in waits without end on this pool (help.c) */
-    atomic_uint workers;      /* A: the limit; written under the lock */
-    unsigned workers_min;     /* L */
-    struct outcome broken;    /* L: code 0, or why the pool broke */
-    unsigned start_failures;  /* L: workers in a row that were not ready */
-    struct pool_stats counts; /* L: those that only grow, but for */
-    atomic_ullong done;       /* A: tasks that ended with a result, */
-    atomic_ullong failed;     /* A: without one, */
-    atomic_ullong cancelled;  /* A: or were cancelled */
-    uint64_t seen_ended;      /* L: for tasks_per_s: ended at the last look, */
-    int64_t seen_ns;          /* L: which was at this time */
+    pthread_cond_t has_room;    /* a submitter may go on, or the pool is no longer open */
+    pthread_cond_t has_work;    /* a job is queued, or the pool is no longer open */
+    pthread_cond_t is_over;     /* the last of jobs and `live` has ended */
+    struct job_queue queue;     /* L */
+    size_t bounded;             /* L: jobs of the queue that count against queue_max */
+    size_t room_waiters;        /* L: threads that wait for has_room */
+    struct job_list held;       /* L */
+    enum pool_state state;      /* L */
+    atomic_bool stopped;        /* A: terminated or broken; written under the lock */
+    unsigned ending;            /* L: calls that close, terminate or break, under way */
+    unsigned live;              /* L: threads of the backend that still run */
+    atomic_bool has_priorities; /* A: jobs of other than normal priority were submitted */
+    atomic_uint pins;           /* A: calls on futures that use the pool meanwhile */
+    unsigned blocked;           /* L: workers in waits without end on this pool (help.c) */
+    atomic_uint workers;        /* A: the limit; written under the lock */
+    unsigned workers_min;       /* L */
+    struct outcome broken;      /* L: code 0, or why the pool broke */
+    unsigned start_failures;    /* L: workers in a row that were not ready */
+    struct pool_stats counts;   /* L: those that only grow, but for */
+    atomic_ullong done;         /* A: tasks that ended with a result, */
+    atomic_ullong failed;       /* A: without one, */
+    atomic_ullong cancelled;    /* A: or were cancelled */
+    uint64_t seen_ended;        /* L: for tasks_per_s: ended at the last look, */
+    int64_t seen_ns;            /* L: which was at this time */
 
     struct pool_future *completions, **completions_end; /* L: owned; see completions.c */
     size_t notify_count;                                /* L: not fetched yet */

@@ -80,6 +80,8 @@ static void enqueue_locked(struct pool *pool, struct job *job)
     pool->bounded += job->bounded;
     pool->notify_count += job->notify;
     pool->counts.submitted++;
+    if (job->priority != 0)
+        atomic_store(&pool->has_priorities, true);
 }
 
 int pool_admit(struct pool *pool, struct pool_future *const *futures, size_t count,

@@ -17,10 +17,6 @@
 #define EVENTS_AT_ONCE    64
 #define ZYGOTE_DEATHS_MAX 5
 
-/* A sleep that took this much longer than asked: the process was stopped meanwhile (or the machine
- * is so busy that its workers got nowhere either). */
-#define PAUSE_MIN_NS (50 * NS_PER_MS)
-
 /* ---- The lock, and what is done after it --------------------------------------------------- */
 
 void pool_supervisor_enter(struct supervisor *supervisor)
@@ -337,17 +333,10 @@ static int sleep_ms(struct supervisor *supervisor, int64_t now_ns)
 static void wait_and_serve(struct supervisor *supervisor)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    int64_t before_ns = pool_time_now_ns();
-    const int timeout_ms = sleep_ms(supervisor, before_ns);
+    const int timeout_ms = sleep_ms(supervisor, pool_time_now_ns());
     pool_supervisor_leave(supervisor);
-    before_ns = pool_time_now_ns(); /* callbacks may have taken their time */
     int count = epoll_wait(supervisor->epoll_fd, events, EVENTS_AT_ONCE, timeout_ms);
     pool_supervisor_enter(supervisor);
-    if (timeout_ms >= 0) {
-        const int64_t late_ns = pool_time_now_ns() - before_ns - timeout_ms * NS_PER_MS;
-        if (late_ns > PAUSE_MIN_NS)
-            pool_timers_forgive(supervisor, late_ns);
-    }
     for (int i = 0; i < count; i++)
         serve_event(supervisor, &events[i]);
 }

@@ -64,17 +64,18 @@ struct supervisor {
     atomic_bool wake_pending; /* A: somebody has written to wake_fd and it was not yet read */
 
     pthread_mutex_t lock;
-    struct zygote_client zygote;    /* S */
-    struct loan *loan;              /* S: NULL: none */
-    struct remote **remotes;        /* S */
-    unsigned remote_count;          /* S */
-    unsigned remote_room;           /* S: of remotes */
-    uint32_t next_id;               /* S */
-    uint32_t *cost_ns;              /* S: what a run of each task takes, lately; 0: not known */
-    bool mixed_priorities;          /* S: jobs of several priorities have been seen */
+    struct zygote_client zygote; /* S */
+    struct loan *loan;           /* S: NULL: none */
+    struct remote **remotes;     /* S */
+    unsigned remote_count;       /* S */
+    unsigned remote_room;        /* S: of remotes */
+    uint32_t next_id;            /* S */
+    uint32_t *cost_ns;           /* S: what a run of each task takes, lately; 0: not known */
+
     unsigned spawn_failures;        /* S: in a row */
     unsigned send_failures;         /* S: in a row, for want of descriptors or memory */
     unsigned zygote_deaths;         /* S: in a row */
+    int64_t looked_ns;              /* S: timers were looked at */
     int64_t hire_at_ns;             /* S: no worker could be had: try none before; 0 = any time */
     int64_t send_at_ns;             /* S: a job could not be sent: send none before; 0 = any time */
     struct job *ended, **ended_end; /* S: to be finished after unlocking */
@@ -208,10 +209,6 @@ int pool_loan_wait(struct pool *pool, struct pool_future *future, int64_t until_
 /** Do what is due: deadlines, kills, burials without a status.
  *  Returns when to look again; TIME_NEVER if nothing is waiting. */
 int64_t pool_timers_run(struct supervisor *supervisor);
-
-/** Nobody ran for a while (the machine or the process group was stopped): that time is not counted
- *  against deadlines. */
-void pool_timers_forgive(struct supervisor *supervisor, int64_t pause_ns);
 
 /** Stop a worker because of one of its tasks, if that still runs. What it has not started is taken
  *  back first, or it might be started within the grace and die for another's sake. */

@@ -8,6 +8,9 @@
  * was stopped for a time: no more than this much of a stop is counted against a deadline. */
 #define DEADLINE_TICK_NS (100 * NS_PER_MS)
 
+/* A gap of so much more is a pause. */
+#define PAUSE_MIN_NS (50 * NS_PER_MS)
+
 /* While a late task's result is said to be on its way. */
 #define LATE_TICK_NS (10 * NS_PER_MS)
 
@@ -113,9 +116,30 @@ static int64_t check_retry(int64_t *retry_at_ns, int64_t now_ns)
     return due_ns;
 }
 
+/* While a deadline runs, timers are looked at every DEADLINE_TICK_NS. If they were not for longer
+ * than that, this process was stopped (or the machine was, or is so busy that its workers got
+ * nowhere either): that time is nobody's fault. */
+static void forgive_gap(struct supervisor *supervisor, int64_t now_ns)
+{
+    for (unsigned i = 0; i < supervisor->remote_count; i++) {
+        struct remote *remote = supervisor->remotes[i];
+        for (uint32_t number = remote->oldest; number != remote->next;
+             number = (number + 1) & NUMBER_MASK) {
+            struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+            const int64_t since_ns =
+                flight->sent_ns > supervisor->looked_ns ? flight->sent_ns : supervisor->looked_ns;
+            const int64_t gap_ns = now_ns - since_ns - DEADLINE_TICK_NS;
+            if (gap_ns > PAUSE_MIN_NS)
+                flight->paused_ns += gap_ns;
+        }
+    }
+    supervisor->looked_ns = now_ns;
+}
+
 int64_t pool_timers_run(struct supervisor *supervisor)
 {
     const int64_t now_ns = pool_time_now_ns();
+    forgive_gap(supervisor, now_ns);
     int64_t next_ns = TIME_NEVER;
     next_ns = earlier(next_ns, check_retry(&supervisor->hire_at_ns, now_ns));
     next_ns = earlier(next_ns, check_retry(&supervisor->send_at_ns, now_ns));
@@ -130,11 +154,4 @@ int64_t pool_timers_run(struct supervisor *supervisor)
     }
     next_ns = earlier(next_ns, pool_staff_next_ns(supervisor));
     return earlier(next_ns, pool_dispatch_share(supervisor, now_ns));
-}
-
-void pool_timers_forgive(struct supervisor *supervisor, int64_t pause_ns)
-{
-    for (unsigned i = 0; i < supervisor->remote_count; i++)
-        for (unsigned slot = 0; slot < PAGE_SLOTS; slot++)
-            supervisor->remotes[i]->flights[slot].paused_ns += pause_ns;
 }

@@ -298,18 +298,38 @@ static void scenario_10_ctrl_c_is_for_the_host_alone(enum pool_backend backend)
 }
 ON_BOTH_BACKENDS(scenario_10_ctrl_c_is_for_the_host_alone)
 
+/* A callback during which its thread can look at nothing else. */
+static void take_ones_time(struct pool_future *future, void *data)
+{
+    struct stage *stage = data;
+    (void)future;
+    sem_post(&stage->over);
+    scenario_sleep_us(50000);
+}
+
 /* A host with a process group of its own, as a shell makes them: its exit status is 0 if the task
  * that was stopped with it ended well. The task does not look whether it is late, so in a thread it
  * could not be either. */
-static void run_stoppable_host(enum pool_backend backend, int deadline_ms)
+static void run_stoppable_host(enum pool_backend backend, int deadline_ms, bool in_callback)
 {
-    struct pool_options options = {.backend = backend, .workers = 2};
+    struct pool_options options = {.backend = backend, .workers = 3};
     struct pool_submit_options submit = {.deadline_ms = deadline_ms};
     struct pool_future *futures[2];
     struct pool *pool = NULL;
     int r = pool_create(&options, &pool);
     for (int i = 0; i < 2 && r == 0; i++)
         r = pool_submit(pool, "hold", NULL, &submit, &futures[i]);
+    if (r == 0 && in_callback) {
+        /* Long enough for the callback to be added before its end: it is the pool's then. */
+        const struct order order = {.index = -1, .a = 30000};
+        const struct pool_bytes field = {&order, sizeof(order)};
+        const struct pool_item item = {.fields = &field, .field_count = 1};
+        struct pool_future *other = NULL;
+        r = pool_submit(pool, "work", &item, NULL, &other);
+        if (r == 0)
+            r = pool_future_add_done_callback(other, take_ones_time, stage_get());
+        pool_future_free(other);
+    }
     for (int i = 0; i < 2 && r == 0; i++) {
         r = pool_future_result(futures[i], -1, NULL);
         pool_future_free(futures[i]);
@@ -319,30 +339,46 @@ static void run_stoppable_host(enum pool_backend backend, int deadline_ms)
     _exit(r == 0 ? 0 : r == -ETIME ? 2 : 1);
 }
 
-static void
-scenario_10_a_stop_of_the_group_for_longer_than_the_deadline_uses_up_none(enum pool_backend backend)
+/* in_callback: the pool is in a callback when it is stopped. */
+static void stop_group(enum pool_backend backend, bool in_callback)
 {
     struct stage *stage = stage_open();
-    const int deadline_ms = 300 * test_time_scale();
+    const int deadline_ms = (in_callback ? 500 : 300) * test_time_scale();
     int status = -1;
     pid_t host = fork();
     assert_true(host >= 0);
     if (host == 0) {
         setpgid(0, 0);
-        run_stoppable_host(backend, deadline_ms);
+        run_stoppable_host(backend, deadline_ms, in_callback);
     }
     setpgid(host, host);
     stage_wait(&stage->started, 2);
+    if (in_callback)
+        stage_wait(&stage->over, 1);
     assert_int_equal(kill(-host, SIGSTOP), 0);
     scenario_sleep_us((int64_t)deadline_ms * 1400);
     assert_int_equal(kill(-host, SIGCONT), 0);
-    scenario_sleep_us(20000); /* the supervisor has time to make its mistake */
+    /* The supervisor has time to make its mistake: to look before the tasks have ended. */
+    scenario_sleep_us(in_callback ? 200000 : 20000);
     stage_post(&stage->go, 2);
     assert_int_equal(waitpid(host, &status, 0), host);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
 }
+
+static void
+scenario_10_a_stop_of_the_group_for_longer_than_the_deadline_uses_up_none(enum pool_backend backend)
+{
+    stop_group(backend, false);
+}
 ON_BOTH_BACKENDS(scenario_10_a_stop_of_the_group_for_longer_than_the_deadline_uses_up_none)
+
+/* Processes only: with threads nobody looks at deadlines but the tasks themselves. */
+static void scenario_10_a_stop_of_the_group_during_a_callback_uses_up_no_deadline(void **state)
+{
+    (void)state;
+    stop_group(POOL_BACKEND_PROCESS, true);
+}
 
 /* Processes only: a thread cannot be stopped alone. */
 static void scenario_10_a_stopped_worker_past_its_deadline_is_replaced(void **state)
@@ -625,6 +661,7 @@ static const struct test_case tests[] = {
     TEST_ON_BOTH(scenario_10_a_host_may_reap_everybody),
     TEST_ON_BOTH(scenario_10_ctrl_c_is_for_the_host_alone),
     TEST_ON_BOTH(scenario_10_a_stop_of_the_group_for_longer_than_the_deadline_uses_up_none),
+    TEST(scenario_10_a_stop_of_the_group_during_a_callback_uses_up_no_deadline),
     TEST(scenario_10_a_stopped_worker_past_its_deadline_is_replaced),
     TEST(scenario_10_a_stopped_worker_does_not_keep_terminate_from_ending_the_pool),
     TEST_ON_BOTH(scenario_10_a_pool_outlives_the_thread_that_opened_it),
