@@ -44,7 +44,9 @@ static bool make_ready(struct pool *pool, struct serial *serial)
         if (pool_run_initializer(pool, &serial->local, &outcome) == 0) {
             pool_outcome_done(&outcome);
             serial->ready = true;
+            pthread_mutex_lock(&pool->lock);
             pool->counts.started++;
+            pthread_mutex_unlock(&pool->lock);
             const struct pool_log_event event = {.kind = POOL_LOG_WORKER_STARTED,
                                                  .message = "the serial worker is ready",
                                                  .worker_pid = serial->pid,

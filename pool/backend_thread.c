@@ -274,6 +274,7 @@ static bool make_ready(struct pool *pool, struct thread_worker *worker)
         pool_outcome_done(&outcome);
         pthread_mutex_lock(&pool->lock);
         worker->ready = true;
+        worker->started_ns = pool_time_now_ns(); /* its age counts from here */
         pool->start_failures = 0;
         pool->counts.started++;
         pthread_mutex_unlock(&pool->lock);

@@ -20,6 +20,10 @@
  * or two; a worker that takes its claim back before it dies would go on for ever. */
 #define REQUEUES_MAX 10
 
+/* So many messages are read at once, at most: more than an honest worker can have sent. A process
+ * that it left behind may go on sending for ever. */
+#define MESSAGES_MAX 4096
+
 static void describe_end(const struct remote *remote, char *text, size_t size_bytes)
 {
     if (!remote->has_status)
@@ -61,18 +65,22 @@ static void end_timed_out(struct supervisor *supervisor, const struct remote *re
 static bool retry(struct supervisor *supervisor, const struct remote *remote, struct job *job)
 {
     struct pool *pool = supervisor->pool;
-    if (job->retries == 0 || job->deaths >= pool->options.quarantine_deaths)
+    const unsigned deaths = job->deaths, limit = pool->options.quarantine_deaths;
+    const char *name = job->task->name;
+    if (job->retries == 0 || deaths >= limit)
         return false;
     job->retries--;
     pthread_mutex_lock(&pool->lock);
     const bool back = pool_untake_locked(pool, job);
     pool->counts.retried += back;
     pthread_mutex_unlock(&pool->lock);
-    if (back)
-        pool_supervisor_say(supervisor, POOL_LOG_TASK_RETRIED, remote, job->task->name, 0,
-                            "task %s is tried again: its worker died (%u of %u)", job->task->name,
-                            job->deaths, pool->options.quarantine_deaths);
-    return back;
+    if (back) /* a cancel may have freed it by now */
+        pool_supervisor_say(supervisor, POOL_LOG_TASK_RETRIED, remote, name, 0,
+                            "task %s is tried again: its worker died (%u of %u)", name, deaths,
+                            limit);
+    else
+        pool_supervisor_end(supervisor, job); /* it is settled: cancelled, or the pool has ended */
+    return true;
 }
 
 static void end_started(struct supervisor *supervisor, const struct remote *remote, struct job *job)
@@ -281,7 +289,7 @@ static int serve_ready(struct supervisor *supervisor, struct remote *remote, siz
     if (r < 0 || remote->failed_init) /* it ends by itself now */
         return r;
     remote->ready = true;
-    remote->idle_ns = pool_time_now_ns();
+    remote->idle_ns = remote->ready_ns = pool_time_now_ns();
     supervisor->start_failures = 0;
     supervisor->spawn_failures = 0;
     supervisor->zygote_deaths = 0;
@@ -320,6 +328,7 @@ void pool_remote_drain(struct supervisor *supervisor, struct remote *remote, boo
     struct wire_fds fds;
     ssize_t got;
     int r;
+    unsigned left = MESSAGES_MAX;
     do { /* after a bell more may have come, but epoll will say so: mostly there is no more */
         got = pool_wire_receive(remote->socket_fd, supervisor->message, sizeof(supervisor->message),
                                 &fds);
@@ -327,7 +336,7 @@ void pool_remote_drain(struct supervisor *supervisor, struct remote *remote, boo
             break;
         r = serve_message(supervisor, remote, (size_t)got, &fds);
         pool_wire_fds_done(&fds);
-    } while (r == 0 || (r > 0 && to_the_end));
+    } while ((r == 0 || (r > 0 && to_the_end)) && --left > 0);
     if (got > 0 && r < 0) {
         pool_remote_kill(remote);
         return;

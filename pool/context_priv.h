@@ -16,6 +16,8 @@ struct pool_context {
     struct pool *pool;
     struct thread_worker *worker; /* a thread worker; NULL: serial, or a supervisor */
     bool supervisor;              /* the one thread on which everything depends: it never waits */
+    bool visitor;                 /* any other thread, in a callback: it may wait for futures, but
+                                     not for the pool's end, which waits for it */
     struct pool_context *outer;
 };
 

@@ -97,13 +97,16 @@ static bool assign(struct supervisor *supervisor, struct remote *remote, struct 
     int r = pool_remote_send(remote, job, cost_of(supervisor, job));
     if (r == 0) {
         supervisor->send_failures = 0;
+        supervisor->deadline_given |= job->deadline_ns > 0;
         return true;
     }
     if (r != -EAGAIN && r != -EPIPE)
         return not_sent(supervisor, job, r);
     remote->full = true;
-    if (r == -EAGAIN) /* else it has ended, and end of file is on its way */
+    if (r == -EAGAIN)
         pool_supervisor_watch_socket(supervisor, remote);
+    else /* it has ended, or does not listen any more */
+        pool_remote_kill(remote);
     pool_supervisor_untake(supervisor, job);
     return true;
 }
@@ -205,7 +208,8 @@ void pool_dispatch(struct supervisor *supervisor)
     pool_dispatch_share(supervisor, pool_time_now_ns());
 }
 
-bool pool_dispatch_quickly(struct supervisor *supervisor)
+/* See pool_dispatch_quickly(). */
+static bool dispatch_ready(struct supervisor *supervisor)
 {
     struct pool *pool = supervisor->pool;
     while (supervisor->send_at_ns == 0) {
@@ -226,6 +230,13 @@ bool pool_dispatch_quickly(struct supervisor *supervisor)
             return true;
     }
     return true;
+}
+
+bool pool_dispatch_quickly(struct supervisor *supervisor)
+{
+    supervisor->deadline_given = false;
+    const bool more = dispatch_ready(supervisor);
+    return more || supervisor->deadline_given;
 }
 
 /* ---- Sharing ------------------------------------------------------------------------------- */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "context_priv.h"
 #include "pool_priv.h"
 #include "sync_priv.h"
 
@@ -54,9 +55,16 @@ bool pool_settle(struct pool *pool, struct job *job, int code)
 
 static void tell(struct pool *pool, struct pool_future *future)
 {
+    /* The pool is not over before its callbacks are: they must not wait for that. */
+    struct pool_context visitor = {.pool = pool, .visitor = true};
+    const bool is_stranger = !pool_context_of(pool);
     if (future->job.notify)
         pool_completions_add(pool, future);
+    if (is_stranger)
+        pool_context_push(&visitor);
     pool_future_tell(future);
+    if (is_stranger)
+        pool_context_pop(&visitor);
 }
 
 void pool_publish(struct pool *pool, struct pool_future *future, struct outcome *outcome)

@@ -5,17 +5,23 @@
 #include "pool_priv.h"
 #include "thread_worker_priv.h"
 
-/* Does what `future` waits for wait, in the end, for `self`? */
-static bool leads_to_locked(const struct pool *pool, struct pool_future *future,
-                            const struct thread_worker *self)
+/* Is any of these futures one that, in the end, waits for `self`? mark: of this search, so that no
+ * worker is looked at twice. */
+static bool leads_to_locked(struct pool *pool, struct pool_future *const *futures, size_t count,
+                            const struct thread_worker *self, uint64_t mark)
 {
-    for (unsigned steps = 0; future && steps <= pool->live; steps++) {
-        const struct thread_worker *runner = future->job.runner;
-        if (pool_future_done(future) || !runner)
-            return false;
+    for (size_t i = 0; i < count; i++) {
+        if (!futures[i] || futures[i]->pool != pool || pool_future_done(futures[i]))
+            continue;
+        struct thread_worker *runner = futures[i]->job.runner;
+        if (!runner || runner->mark == mark)
+            continue;
         if (runner == self)
             return true;
-        future = runner->awaits;
+        runner->mark = mark;
+        if (runner->awaits_all &&
+            leads_to_locked(pool, runner->awaits, runner->awaits_count, self, mark))
+            return true;
     }
     return false;
 }
@@ -41,34 +47,29 @@ static bool claim_locked(struct pool *pool, struct thread_worker *self, struct j
 }
 
 static int begin_wait_locked(struct pool *pool, struct thread_worker *self,
-                             struct pool_future *awaited)
+                             struct pool_future *const *futures, size_t count, bool all)
 {
     if (all_would_wait_locked(pool))
         return -EDEADLK;
     pool->blocked++;
-    self->awaits = awaited;
+    self->awaits = futures;
+    self->awaits_count = count;
+    self->awaits_all = all;
     return 0;
 }
 
-/* The first not done, and whether all that are not done lead back to us. */
-static struct pool_future *first_awaited_locked(struct pool_context *context,
-                                                struct pool_future *const *futures, size_t count,
-                                                bool all, size_t from, bool *ret_endless)
+/* Can a wait for these never end? */
+static bool is_endless_locked(struct pool_context *context, struct pool_future *const *futures,
+                              size_t count, bool all)
 {
-    struct pool_future *awaited = NULL;
-    bool any = false, every = true;
-    for (size_t i = from; i < count; i++) {
-        if (!futures[i] || pool_future_done(futures[i]))
-            continue;
-        const bool endless = futures[i]->pool == context->pool &&
-                             leads_to_locked(context->pool, futures[i], context->worker);
-        any = any || endless;
-        every = every && endless;
-        if (!awaited)
-            awaited = futures[i];
-    }
-    *ret_endless = awaited && (all ? any : every);
-    return awaited;
+    struct pool *pool = context->pool;
+    if (all)
+        return leads_to_locked(pool, futures, count, context->worker, ++pool->marks);
+    for (size_t i = 0; i < count; i++)
+        if (futures[i] && !pool_future_done(futures[i]) &&
+            !leads_to_locked(pool, &futures[i], 1, context->worker, ++pool->marks))
+            return false; /* this one may end */
+    return count > 0;
 }
 
 int pool_help_begin(struct pool_context *context, struct pool_future *const *futures, size_t count,
@@ -76,7 +77,6 @@ int pool_help_begin(struct pool_context *context, struct pool_future *const *fut
 {
     struct pool *pool = context->pool;
     struct thread_worker *self = context->worker;
-    bool endless;
     if (!self) /* a supervisor, or serial */
         return -EDEADLK;
     pthread_mutex_lock(&pool->lock);
@@ -92,11 +92,14 @@ int pool_help_begin(struct pool_context *context, struct pool_future *const *fut
             return 1;
         }
     }
-    struct pool_future *awaited =
-        first_awaited_locked(context, futures, count, all, *io_from, &endless);
+    bool pending = false;
+    for (size_t i = *io_from; i < count && !pending; i++)
+        pending = futures[i] && !pool_future_done(futures[i]);
     int r = 1; /* all done since */
-    if (awaited)
-        r = endless ? -EDEADLK : begin_wait_locked(pool, self, all || count == 1 ? awaited : NULL);
+    if (pending)
+        r = is_endless_locked(context, futures, count, all || count == 1)
+                ? -EDEADLK
+                : begin_wait_locked(pool, self, futures, count, all || count == 1);
     pthread_mutex_unlock(&pool->lock);
     return r;
 }
@@ -105,6 +108,8 @@ void pool_help_end_locked(struct pool_context *context)
 {
     context->pool->blocked--;
     context->worker->awaits = NULL;
+    context->worker->awaits_count = 0;
+    context->worker->awaits_all = false;
 }
 
 void pool_help_end(struct pool_context *context)
@@ -116,5 +121,6 @@ void pool_help_end(struct pool_context *context)
 
 int pool_help_begin_room_locked(struct pool_context *context)
 {
-    return context->worker ? begin_wait_locked(context->pool, context->worker, NULL) : -EDEADLK;
+    return context->worker ? begin_wait_locked(context->pool, context->worker, NULL, 0, false)
+                           : -EDEADLK;
 }

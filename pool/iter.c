@@ -342,6 +342,8 @@ static int wait_for_result(struct pool_iter *iter, int64_t until_ns)
     struct pool_context *context = pool_context_of(iter->pool);
     bool helping = false;
     int r = 0;
+    if (context && context->visitor)
+        context = NULL;
     if (context && until_ns != TIME_NEVER &&
         !(context->supervisor && until_ns > pool_time_now_ns()))
         context = NULL;

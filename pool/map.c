@@ -162,7 +162,7 @@ int pool_results_wait(struct pool_results *results, int timeout_ms)
     if (timeout_ms == 0)
         return -ETIMEDOUT;
     context = pool_context_of(results->pool);
-    if (context && (timeout_ms < 0 || context->supervisor)) {
+    if (context && !context->visitor && (timeout_ms < 0 || context->supervisor)) {
         int r = help(results, context);
         if (r != 0)
             return r < 0 ? r : 0;
@@ -226,7 +226,9 @@ static void submit_all(struct pool *pool, int task_index, const struct input *in
     for (size_t i = 0; i < input->count; i++) {
         const struct pool_item item = input_at(input, i);
         struct pool_future *future = results->futures[i];
-        int r = pool_prepare(pool, task_index, &item, &submit, future);
+        int r = atomic_load(&results->stopped)
+                    ? -ECANCELED
+                    : pool_prepare(pool, task_index, &item, &submit, future);
         future->job.together = (i + 1) % chunksize != 0 && i + 1 < input->count;
         if (r < 0)
             pool_refuse_item(pool, &item, r, future);
@@ -235,6 +237,8 @@ static void submit_all(struct pool *pool, int task_index, const struct input *in
             first = i + 1;
         }
     }
+    if (atomic_load(&results->stopped)) /* perhaps before all were queued */
+        cancel_all(results);
 }
 
 static int map(struct pool *pool, const char *task, const struct input *input,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "context_priv.h"
 #include "origin_priv.h"
 #include "pool_priv.h"
 #include "sync_priv.h"
@@ -61,6 +62,8 @@ static void *monitor_main(void *data)
 {
     struct monitor *monitor = data;
     struct pool *pool = monitor->pool;
+    struct pool_context context = {.pool = pool, .visitor = true};
+    pool_context_push(&context);
     pthread_mutex_lock(&monitor->lock);
     while (!monitor->stopping) {
         const int64_t until_ns = pool_time_after_ms(pool->options.stats_interval_ms);
@@ -76,6 +79,7 @@ static void *monitor_main(void *data)
         pthread_mutex_lock(&monitor->lock);
     }
     pthread_mutex_unlock(&monitor->lock);
+    pool_context_pop(&context);
     return NULL;
 }
 

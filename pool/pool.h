@@ -244,6 +244,7 @@ int pool_create(const struct pool_options *options, struct pool **ret_pool);
 /** Release a pool: closes it, waits until everything submitted has ended and every worker is gone
  *  (every process reaped), and frees it. Futures may be kept longer than their pool. NULL is fine.
  *  In a forked child it closes this process's copies of the pool's descriptors, and no more.
+ *  No other thread may be in a call on this pool, or begin one; calls on futures are no danger.
  *  Returns NULL; or, from a task or callback of the same pool, pool itself: it was closed but lives
  *  on, and must be freed elsewhere. */
 struct pool *pool_free(struct pool *pool);
@@ -337,7 +338,9 @@ int pool_submit(struct pool *pool, const char *task, const struct pool_item *ite
 
 /** Submit one task and wait for its end.
  *  ret_future: owned, done: it tells the result.
- *  Returns 0 once the task has ended, however it ended, or as pool_submit() does.
+ *  Returns 0 once the task has ended, however it ended, or as pool_submit() does; -EDEADLK also if
+ *  the wait could never end, and then the item's descriptors were taken if this is a thread pool's
+ *  task.
  *  Mirrors: Pool.apply(). */
 int pool_apply(struct pool *pool, const char *task, const struct pool_item *item,
                const struct pool_submit_options *options, struct pool_future **ret_future);

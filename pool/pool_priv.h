@@ -75,6 +75,7 @@ struct pool {
     atomic_bool has_priorities; /* A: jobs of other than normal priority were submitted */
     atomic_uint pins;           /* A: calls on futures that use the pool meanwhile */
     unsigned blocked;           /* L: workers in waits without end on this pool (help.c) */
+    uint64_t marks;             /* L: searches among workers that wait (help.c) */
     atomic_uint workers;        /* A: the limit; written under the lock */
     unsigned workers_min;       /* L */
     struct outcome broken;      /* L: code 0, or why the pool broke */

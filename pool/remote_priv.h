@@ -37,10 +37,11 @@ struct flight {
     enum flight_state state;
     struct job *job; /* FLYING */
     int64_t sent_ns;
-    int64_t paused_ns; /* time in which nobody ran: not counted against the deadline */
-    uint32_t cost_ns;  /* what it was expected to take */
-    bool timed_out;    /* the worker was told to end because of this task */
-    bool cancelled;    /* likewise, by pool_future_cancel() */
+    int64_t started_ns; /* first seen to be; 0: not yet (timers.c) */
+    int64_t paused_ns;  /* time in which nobody ran: not counted against the deadline */
+    uint32_t cost_ns;   /* what it was expected to take */
+    bool timed_out;     /* the worker was told to end because of this task */
+    bool cancelled;     /* likewise, by pool_future_cancel() */
 };
 
 struct remote {
@@ -58,6 +59,7 @@ struct remote {
     int64_t moved_ns;                  /* when a result came last, or the first task was sent */
 
     int64_t created_ns;
+    int64_t ready_ns;   /* its age counts from here */
     int64_t idle_ns;    /* nothing to do since then */
     int64_t rss_ns;     /* memory was looked at */
     uint64_t given;     /* tasks given and not taken back */

@@ -191,8 +191,8 @@ static int64_t due_ns(const struct supervisor *supervisor, const struct remote *
 {
     const struct pool_options *options = &supervisor->pool->options;
     int64_t due = TIME_NEVER;
-    if (options->max_age_ms > 0)
-        due = remote->created_ns + options->max_age_ms * NS_PER_MS;
+    if (options->max_age_ms > 0 && remote->ready)
+        due = remote->ready_ns + options->max_age_ms * NS_PER_MS;
     if (spare && options->idle_ms > 0 && remote->flying == 0 && remote->ready &&
         remote->idle_ns + options->idle_ms * NS_PER_MS < due)
         due = remote->idle_ns + options->idle_ms * NS_PER_MS;
@@ -204,8 +204,8 @@ static void review_one(struct supervisor *supervisor, struct remote *remote, int
 {
     const struct pool_options *options = &supervisor->pool->options;
     const unsigned staying = count_staying(supervisor);
-    const bool old =
-        options->max_age_ms > 0 && now_ns >= remote->created_ns + options->max_age_ms * NS_PER_MS;
+    const bool old = options->max_age_ms > 0 && remote->ready &&
+                     now_ns >= remote->ready_ns + options->max_age_ms * NS_PER_MS;
     const bool used = options->max_tasks > 0 && remote->given >= options->max_tasks;
     if (old || (used && remote->flying == 0))
         retire(supervisor, remote, true);

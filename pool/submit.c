@@ -39,7 +39,8 @@ static int wait_for_room_locked(struct pool *pool, int64_t until_ns)
 {
     struct pool_context *context = pool_context_of(pool);
     /* A worker's wait with a limit ends by itself; a supervisor's holds everything up. */
-    const bool matters = context && (until_ns == TIME_NEVER || context->supervisor);
+    const bool matters =
+        context && !context->visitor && (until_ns == TIME_NEVER || context->supervisor);
     int r = matters ? pool_help_begin_room_locked(context) : 0;
     if (r < 0)
         return r;
@@ -123,8 +124,13 @@ void pool_refuse(struct pool *pool, struct pool_future *future, int r)
 void pool_refuse_item(struct pool *pool, const struct pool_item *item, int r,
                       struct pool_future *future)
 {
-    for (size_t i = 0; i < item->fd_count; i++)
-        close(item->fds[i]);
+    for (size_t i = 0; i < item->fd_count; i++) {
+        bool closed = false; /* it may be there twice, which may be why the item is refused */
+        for (size_t k = 0; k < i && !closed; k++)
+            closed = item->fds[k] == item->fds[i];
+        if (!closed)
+            close(item->fds[i]);
+    }
     pool_refuse(pool, future, r);
 }
 
@@ -167,6 +173,11 @@ int pool_apply(struct pool *pool, const char *task, const struct pool_item *item
                const struct pool_submit_options *options, struct pool_future **ret_future)
 {
     struct pool_future *future;
+    if (pool->origin != pool_origin_now())
+        return -ESTALE;
+    const struct pool_context *context = pool_context_of(pool);
+    if (context && context->supervisor)
+        return -EDEADLK;
     int r = pool_submit(pool, task, item, options, &future);
     if (r < 0)
         return r;

@@ -72,6 +72,7 @@ struct supervisor {
     uint32_t next_id;            /* S */
     uint32_t *cost_ns;           /* S: what a run of each task takes, lately; 0: not known */
 
+    bool deadline_given;            /* S: a job with a deadline was handed out */
     unsigned spawn_failures;        /* S: in a row */
     unsigned send_failures;         /* S: in a row, for want of descriptors or memory */
     unsigned zygote_deaths;         /* S: in a row */

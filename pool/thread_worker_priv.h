@@ -17,14 +17,17 @@ struct thread_worker {
     struct pool *pool;                         /* I */
     unsigned id;                               /* I */
     pthread_t thread;                          /* I */
-    int64_t started_ns;                        /* I */
+    int64_t started_ns;                        /* L: or ready since */
     pid_t tid;                                 /* L: 0 until it runs */
     bool ready;                                /* L: its initializer has run */
     bool ended;                                /* L: it may be joined */
     _Atomic(const struct pool_task *) current; /* A: the task that it runs, innermost */
     _Atomic int64_t current_ns;                /* A: since when */
     _Atomic uint64_t tasks;                    /* A: started; written by the thread alone */
-    struct pool_future *awaits;                /* L: it waits for this one, without limit */
+    struct pool_future *const *awaits;         /* L: it waits for these, without limit */
+    size_t awaits_count;                       /* L */
+    bool awaits_all;                           /* L: for all of them; else for any */
+    uint64_t mark;                             /* L: the search that saw it last (help.c) */
     struct call_local local;                   /* T */
     struct pool_context context;               /* T */
     struct job *ended_jobs;                    /* T: published, and not yet forgotten */

@@ -40,13 +40,14 @@ void pool_timers_stop_for(struct supervisor *supervisor, struct remote *remote, 
 /* When a task was started, as far as its deadline is concerned; now, if it was not. What a worker
  * says on its page is not enough: one that is in somebody else's hands may say that it has started
  * nothing, so the oldest task counts as started soon after the one before it came back. */
-static int64_t started_ns_of(const struct remote *remote, uint32_t number, int64_t now_ns)
+static int64_t started_ns_of(struct remote *remote, uint32_t number, bool oldest, int64_t now_ns)
 {
-    const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
-    int64_t started_ns = now_ns;
-    if (pool_remote_started(remote, number, &started_ns))
-        return started_ns + flight->paused_ns;
-    if (!remote->ready || number != remote->oldest)
+    struct flight *flight = &remote->flights[number % PAGE_SLOTS];
+    if (flight->started_ns == 0) /* once it has been seen, it stays */
+        pool_remote_started(remote, number, &flight->started_ns);
+    if (flight->started_ns != 0)
+        return flight->started_ns + flight->paused_ns;
+    if (!remote->ready || !oldest)
         return now_ns; /* it cannot be due before now + deadline */
     const int64_t since_ns =
         remote->moved_ns > flight->sent_ns ? remote->moved_ns : flight->sent_ns;
@@ -78,11 +79,14 @@ static int64_t check_deadlines(struct supervisor *supervisor, struct remote *rem
 {
     int64_t next_ns = TIME_NEVER;
     const uint32_t end = remote->next;
+    bool oldest = true;
     for (uint32_t number = remote->oldest; number != end; number = (number + 1) & NUMBER_MASK) {
         const struct job *job = pool_remote_job(remote, number);
+        const bool is_oldest = job && oldest;
+        oldest = oldest && !job;
         if (!job || job->deadline_ns == 0)
             continue;
-        const int64_t due_ns = started_ns_of(remote, number, now_ns) + job->deadline_ns;
+        const int64_t due_ns = started_ns_of(remote, number, is_oldest, now_ns) + job->deadline_ns;
         if (now_ns >= due_ns)
             return stop_late(supervisor, remote, number, due_ns, now_ns);
         next_ns = earlier(next_ns, earlier(due_ns, now_ns + DEADLINE_TICK_NS));

@@ -30,7 +30,7 @@ static int sleep_for_one(struct pool_future *future, int64_t until_ns)
 static struct pool_context *dangerous_context(const struct pool *pool, int64_t until_ns)
 {
     struct pool_context *context = pool ? pool_context_of(pool) : NULL;
-    if (!context || (until_ns != TIME_NEVER && !context->supervisor))
+    if (!context || context->visitor || (until_ns != TIME_NEVER && !context->supervisor))
         return NULL;
     return until_ns > pool_time_now_ns() ? context : NULL;
 }

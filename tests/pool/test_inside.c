@@ -284,6 +284,50 @@ static void a_callback_may_do_anything_but_wait(void **state)
     assert_int_equal(atomic_load(&callback_codes[3]), 1);
 }
 
+static void join_in_callback(struct pool_future *future, void *data)
+{
+    struct pool *pool = data;
+    struct pool_future *other = submit_int(pool, "square", 3);
+    (void)future;
+    atomic_store(&callback_codes[1], pool_future_result(other, -1, NULL));
+    pool_future_free(other);
+    pool_close(pool);
+    atomic_store(&callback_codes[2], pool_join(pool, -1));
+    atomic_store(&callback_codes[3], pool_free(pool) == pool);
+}
+
+/* It runs here, and the pool's end waits for it. */
+static void a_callback_in_a_canceller_may_wait_for_futures_but_not_for_the_end(void **state)
+{
+    (void)state;
+    for (int b = POOL_BACKEND_PROCESS; b <= POOL_BACKEND_THREAD; b++) {
+        struct pool *pool = pool_of((enum pool_backend)b, 2);
+        struct gate gate = gate_open();
+        struct pool_future *running[2], *queued;
+        for (int i = 0; i < 2; i++) {
+            running[i] = gate_submit(&gate, pool, NULL);
+            wait_until_running(running[i]);
+        }
+        queued = submit_int(pool, "square", 2);
+        pool_future_add_done_callback(queued, join_in_callback, pool);
+        gate_release(&gate); /* so that what the callback submits can run */
+        const int r = pool_future_cancel(queued, false);
+        assert_true(r == 0 || r == -EALREADY || r == -EBUSY);
+        pool_future_result(queued, -1, NULL);
+        while (atomic_load(&callback_codes[3]) == 0)
+            poll(NULL, 0, 1);
+        assert_true(atomic_load(&callback_codes[1]) == 0 ||
+                    atomic_load(&callback_codes[1]) == -EDEADLK);
+        assert_int_equal(atomic_load(&callback_codes[2]), -EDEADLK);
+        assert_int_equal(atomic_load(&callback_codes[3]), 1);
+        atomic_store(&callback_codes[3], 0);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(take_code(running[i]), 0);
+        pool_future_free(queued);
+        pool_free(pool);
+    }
+}
+
 static void pools_may_be_nested_but_not_for_ever(void **state)
 {
     (void)state;
@@ -390,6 +434,7 @@ static const struct test_case tests[] = {
     TEST(a_task_may_map_over_its_own_pool),
     TEST(a_task_that_fills_the_queue_of_its_only_worker_is_told_so),
     TEST(a_callback_may_do_anything_but_wait),
+    TEST(a_callback_in_a_canceller_may_wait_for_futures_but_not_for_the_end),
     TEST(pools_may_be_nested_but_not_for_ever),
     TEST(a_forked_child_can_neither_use_nor_harm_its_parents_pool),
     TEST(the_end_of_the_program_waits_for_pools_that_were_shut_down),

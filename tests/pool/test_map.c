@@ -163,6 +163,28 @@ static void a_map_may_stop_at_the_first_error(void **state)
     }
 }
 
+static void an_item_that_cannot_be_submitted_stops_the_map_too(void **state)
+{
+    (void)state;
+    enum { COUNT = 3000 };
+    static struct pool_item items[COUNT];
+    struct pool_map_options options = POOL_MAP_INIT;
+    options.stop_at_error = true;
+    memset(items, 0, sizeof(items));
+    items[0].field_count = POOL_FIELDS_MAX + 1;
+    FOR_EACH_BACKEND(backend)
+    {
+        struct pool *pool = pool_of(backend, 2);
+        struct pool_results *results;
+        assert_int_equal(pool_map(pool, "square", items, COUNT, &options, &results), 0);
+        assert_int_equal(pool_future_result(pool_results_at(results, 0), 0, NULL), -EINVAL);
+        for (size_t i = 1; i < COUNT; i++)
+            assert_int_equal(pool_future_result(pool_results_at(results, i), 0, NULL), -ECANCELED);
+        pool_results_free(results);
+        pool_free(pool);
+    }
+}
+
 struct counter {
     int64_t next, end, value;
     struct pool_bytes field;
@@ -269,6 +291,7 @@ static const struct test_case tests[] = {
     TEST(an_item_that_kills_its_worker_costs_its_chunk_nothing),
     TEST(map_async_returns_before_the_work_is_done),
     TEST(a_map_may_stop_at_the_first_error),
+    TEST(an_item_that_cannot_be_submitted_stops_the_map_too),
     TEST(imap_yields_in_the_order_of_the_items),
     TEST(an_error_of_the_source_comes_in_its_place),
     TEST(split_covers_everything_in_parts_that_differ_by_at_most_one),
