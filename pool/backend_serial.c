@@ -41,6 +41,7 @@ static bool make_ready(struct pool *pool, struct serial *serial)
 {
     struct outcome outcome;
     while (!serial->ready) {
+        serial->ready = true; /* for tasks that the initializer submits */
         if (pool_run_initializer(pool, &serial->local, &outcome) == 0) {
             pool_outcome_done(&outcome);
             serial->ready = true;
@@ -52,8 +53,10 @@ static bool make_ready(struct pool *pool, struct serial *serial)
                                                  .worker_pid = serial->pid,
                                                  .exit_status = -1};
             pool_log(pool, &event);
-        } else if (pool_start_failed(pool, &outcome)) {
-            return false;
+        } else {
+            serial->ready = false;
+            if (pool_start_failed(pool, &outcome))
+                return false;
         }
     }
     return true;

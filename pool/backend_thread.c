@@ -238,6 +238,7 @@ static int leave_locked(struct pool *pool)
     struct threads *threads = pool->backend_data;
     threads->leaving--;
     pool->live--;
+    pthread_cond_broadcast(&pool->has_room); /* who waits for it may now be the last (help.c) */
     const unsigned staying = pool->live - threads->leaving;
     const bool wanted = pool->queue.count > threads->idle ||
                         (pool->state == POOL_OPEN && staying < pool->workers_min);
@@ -475,6 +476,7 @@ static int threads_cancel(struct pool *pool, struct pool_future *future, bool st
     pthread_mutex_lock(&pool->lock);
     if (job->place == JOB_HELD && !atomic_load(&job->settled) &&
         atomic_compare_exchange_strong(&job->claim, &ready, JOB_CANCELLED)) {
+        job->runner = NULL;
         pthread_mutex_unlock(&pool->lock);
         pool_outcome_done(&job->outcome);
         job->outcome = outcome;

@@ -63,6 +63,8 @@ int pool_blob_from_memfd(int fd, size_t size_bytes, struct blob *ret_blob)
         return -errno;
     if (size_bytes == 0 || st.st_size < 0 || (uintmax_t)st.st_size != size_bytes)
         return -EBADMSG;
+    if ((uintmax_t)st.st_blocks * 512 < size_bytes) /* holes: reading would cost us the memory */
+        return -EBADMSG;
     void *data = mmap(NULL, size_bytes, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED)
         return -errno;

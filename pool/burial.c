@@ -166,7 +166,7 @@ static void start_failed(struct supervisor *supervisor, struct remote *remote)
         why.task_code = init->task_code;
         why.worker_pid = remote->pid;
         pool_outcome_say(&why, "the initializer failed: %s",
-                         init->message ? init->message : strerror(-init->task_code));
+                         init->message ? init->message : "it gave no reason");
         if (init->where)
             why.where = strdup(init->where);
     } else {
@@ -286,7 +286,9 @@ static int serve_ready(struct supervisor *supervisor, struct remote *remote, siz
                        const struct wire_fds *fds)
 {
     int r = pool_remote_read_ready(remote, supervisor->message, size_bytes, fds);
-    if (r < 0 || remote->failed_init) /* it ends by itself now */
+    if (r == 0 && remote->failed_init) /* it ends by itself now, or is helped */
+        pool_remote_stop(remote);
+    if (r < 0 || remote->failed_init)
         return r;
     remote->ready = true;
     remote->idle_ns = remote->ready_ns = pool_time_now_ns();
@@ -329,6 +331,8 @@ void pool_remote_drain(struct supervisor *supervisor, struct remote *remote, boo
     ssize_t got;
     int r;
     unsigned left = MESSAGES_MAX;
+    if (to_the_end) /* what it has sent can still be read; a process it left behind sends no more */
+        shutdown(remote->socket_fd, SHUT_RD);
     do { /* after a bell more may have come, but epoll will say so: mostly there is no more */
         got = pool_wire_receive(remote->socket_fd, supervisor->message, sizeof(supervisor->message),
                                 &fds);

@@ -34,6 +34,7 @@ static struct job *take_from_queue(struct pool *pool, struct job *job)
     if (queued) {
         atomic_store(&job->claim, JOB_CANCELLED);
         pool_take_job_locked(pool, job);
+        pthread_cond_broadcast(&pool->has_room);
     }
     pthread_mutex_unlock(&pool->lock);
     return queued ? job : NULL;
@@ -58,9 +59,9 @@ int pool_future_cancel(struct pool_future *future, bool stop_running)
         job->next_ended = NULL;
         job->outcome.code = -ECANCELED;
         pool_finish(pool, job);
-        if (!pool_future_cancelled(future))
-            r = -EALREADY; /* the pool broke meanwhile, and that is what it ended with */
     }
+    if (r == 0 && !pool_future_cancelled(future))
+        r = -EALREADY; /* the pool broke meanwhile, and that is what it ended with */
     pool_unpin(pool);
     return r;
 }

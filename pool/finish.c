@@ -110,10 +110,10 @@ void pool_end(struct pool *pool, struct job *first)
         const bool counts = settle(pool, job);
         struct outcome outcome = job->outcome;
         job->outcome = pool_outcome_of(0);
+        pool_job_done(job); /* who has the result finds the descriptors closed */
         job->ours = counts && pool_future_publish(job->future, &outcome);
         if (!counts)
             pool_outcome_done(&outcome);
-        pool_job_done(job);
     }
     for (struct job *job = first; job; job = job->next_ended)
         if (job->ours)

@@ -220,7 +220,7 @@ int pool_resize(struct pool *pool, unsigned workers)
 bool pool_is_over_locked(const struct pool *pool)
 {
     return pool->queue.count == 0 && pool->held.count == 0 && pool->live == 0 &&
-           pool->ending == 0 && atomic_load(&pool->pins) == 0;
+           pool->ending == 0 && pool->room_waiters == 0 && atomic_load(&pool->pins) == 0;
 }
 
 void pool_announce_if_over_locked(struct pool *pool)

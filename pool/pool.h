@@ -372,14 +372,31 @@ struct pool_map_options {
  *  -ENOMEM, and then no descriptor was taken; or -EDEADLK, inside a task or callback of the same
  *  pool: what had not started was cancelled, or nothing was taken if this is a process pool's
  *  callback.
- *  Mirrors: Pool.map(), Pool.starmap(), Executor.map(). */
+ *  Mirrors: Pool.map(), Executor.map(). */
 int pool_map(struct pool *pool, const char *task, const struct pool_item *items, size_t count,
              const struct pool_map_options *options, struct pool_results **ret_results);
 
 /** The same without waiting: returns as soon as all items are queued, past the queue's limit.
- *  Mirrors: Pool.map_async(), Pool.starmap_async(). */
+ *  Mirrors: Pool.map_async(). */
 int pool_map_async(struct pool *pool, const char *task, const struct pool_item *items, size_t count,
                    const struct pool_map_options *options, struct pool_results **ret_results);
+
+/** The same two under the names that items with several fields have in Python.
+ *  Mirrors: Pool.starmap(), Pool.starmap_async(). */
+static inline int pool_starmap(struct pool *pool, const char *task, const struct pool_item *items,
+                               size_t count, const struct pool_map_options *options,
+                               struct pool_results **ret_results)
+{
+    return pool_map(pool, task, items, count, options, ret_results);
+}
+
+static inline int pool_starmap_async(struct pool *pool, const char *task,
+                                     const struct pool_item *items, size_t count,
+                                     const struct pool_map_options *options,
+                                     struct pool_results **ret_results)
+{
+    return pool_map_async(pool, task, items, count, options, ret_results);
+}
 
 /** An array of values of one size. */
 struct pool_sequence {

@@ -92,7 +92,7 @@ struct pool {
     int completion_fd;                                  /* L: -1: nobody asked for it */
     struct monitor *monitor;                            /* I: NULL without on_stats */
     struct pool *shut_next;                             /* program.c's lock */
-    bool shut;                                          /* likewise: it is in the list */
+    atomic_bool shut;                                   /* likewise: it is in the list */
 };
 
 /* ---- submit.c ------------------------------------------------------------------------------ */

@@ -43,6 +43,8 @@ void pool_program_remember(struct pool *pool)
 
 void pool_program_forget(struct pool *pool)
 {
+    if (!atomic_load(&pool->shut)) /* no lock then: in a forked child it may be held for ever */
+        return;
     pthread_mutex_lock(&shut_lock);
     for (struct pool **at = &shut_first; *at; at = &(*at)->shut_next) {
         if (*at != pool)

@@ -47,6 +47,7 @@ static int wait_for_room_locked(struct pool *pool, int64_t until_ns)
     pool->room_waiters++;
     r = pool_cond_wait_until(&pool->has_room, &pool->lock, until_ns);
     pool->room_waiters--;
+    pool_announce_if_over_locked(pool); /* they count, too */
     if (matters)
         pool_help_end_locked(context);
     return r;
@@ -103,9 +104,14 @@ int pool_admit(struct pool *pool, struct pool_future *const *futures, size_t cou
         pthread_cond_signal(&pool->has_work);
     else if (r == 0 && queued > 1)
         pthread_cond_broadcast(&pool->has_work);
+    const bool tell = r == 0 && queued > 0;
+    if (tell) /* the jobs may end at once, and then nothing else would keep the pool */
+        atomic_fetch_add(&pool->pins, 1);
     pthread_mutex_unlock(&pool->lock);
-    if (r == 0 && queued > 0)
-        pool->backend->submitted(pool); /* the jobs may be gone when this returns */
+    if (tell) {
+        pool->backend->submitted(pool);
+        pool_unpin(pool);
+    }
     return r;
 }
 

@@ -223,6 +223,8 @@ static void serve_control(struct supervisor *supervisor)
             return;
         }
         struct remote *remote = find_remote(supervisor, message.worker_id);
+        if (!remote && message.type == WIRE_SPAWNED) /* buried before it was heard of */
+            pool_zygote_client_kill(&supervisor->zygote, message.worker_id);
         if (remote && message.type == WIRE_SPAWNED)
             spawned(supervisor, remote, message.pid, &fds);
         else if (remote && message.type == WIRE_FAILED)

@@ -82,6 +82,35 @@ static void sequences_go_in_step_until_the_shortest_ends(void **state)
     }
 }
 
+static void a_starmap_gives_the_task_its_fields_one_by_one(void **state)
+{
+    (void)state;
+    const struct pool_bytes two[] = {{"ab", 2}, {"cd", 2}},
+                            three[] = {{"x", 1}, {NULL, 0}, {"z", 1}};
+    const struct pool_item items[] = {{.fields = two, .field_count = 2},
+                                      {.fields = three, .field_count = 3}};
+    FOR_EACH_BACKEND(backend)
+    {
+        struct pool *pool = pool_of(backend, 2);
+        struct pool_results *results[2];
+        assert_int_equal(pool_starmap(pool, "count", items, 2, NULL, &results[0]), 0);
+        assert_int_equal(pool_starmap_async(pool, "count", items, 2, NULL, &results[1]), 0);
+        assert_int_equal(pool_results_wait(results[1], -1), 0);
+        for (size_t i = 0; i < 4; i++) {
+            struct pool_bytes value;
+            uint64_t counts[2];
+            struct pool_future *future = pool_results_at(results[i / 2], i % 2);
+            assert_int_equal(pool_future_result(future, 0, &value), 0);
+            assert_int_equal(value.size_bytes, sizeof(counts));
+            memcpy(counts, value.data, sizeof(counts));
+            assert_int_equal(counts[0], 2 + i % 2);
+        }
+        pool_results_free(results[0]);
+        pool_results_free(results[1]);
+        pool_free(pool);
+    }
+}
+
 /* Python loses the whole chunk. */
 static void an_item_that_kills_its_worker_costs_its_chunk_nothing(void **state)
 {
@@ -288,6 +317,7 @@ static void split_covers_everything_in_parts_that_differ_by_at_most_one(void **s
 static const struct test_case tests[] = {
     TEST(any_chunksize_gives_the_same_results_in_order),
     TEST(sequences_go_in_step_until_the_shortest_ends),
+    TEST(a_starmap_gives_the_task_its_fields_one_by_one),
     TEST(an_item_that_kills_its_worker_costs_its_chunk_nothing),
     TEST(map_async_returns_before_the_work_is_done),
     TEST(a_map_may_stop_at_the_first_error),
