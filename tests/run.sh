@@ -2,6 +2,8 @@
 # Builds and runs all tests: tests/run.sh [PRESET...]
 #
 # Installs what is missing first. Without PRESET: release, then asan (AddressSanitizer and UBSan).
+# The pool's scenarios, in which chance plays, are then run once more: the short form of the stress
+# target.
 set -eu
 unset CDPATH # it would lead cd elsewhere
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,4 +22,5 @@ for preset; do
     fi
     rm -f "$log"
     ctest --preset "$preset"
+    tests/stress.sh "$preset" 1
 done

@@ -302,15 +302,22 @@ static const struct pool_task list[] = {
 };
 const struct pool_tasks pool_test_tasks = {list, sizeof(list) / sizeof(list[0])};
 
-struct pool *pool_of(enum pool_backend backend, unsigned workers)
+const enum pool_backend all_backends[3] = {POOL_BACKEND_SERIAL, POOL_BACKEND_THREAD,
+                                           POOL_BACKEND_PROCESS};
+const enum pool_backend backends_with_workers[2] = {POOL_BACKEND_THREAD, POOL_BACKEND_PROCESS};
+
+struct pool *pool_with(const struct pool_options *options)
 {
-    struct pool_options options = POOL_OPTIONS_INIT;
     struct pool *pool = NULL;
-    options.backend = backend;
-    options.workers = workers;
-    assert_int_equal(pool_create(&options, &pool), 0);
+    assert_int_equal(pool_create(options, &pool), 0);
     assert_non_null(pool);
     return pool;
+}
+
+struct pool *pool_of(enum pool_backend backend, unsigned workers)
+{
+    const struct pool_options options = {.backend = backend, .workers = workers};
+    return pool_with(&options);
 }
 
 struct pool_future *submit_int_deadline(struct pool *pool, const char *task, int64_t value,
@@ -362,13 +369,20 @@ void wait_until_running(struct pool_future *future)
     }
 }
 
-int64_t take_int(struct pool_future *future)
+int64_t int_of(struct pool_future *future)
 {
     struct pool_bytes value;
-    int64_t number;
-    assert_int_equal(pool_future_result(future, -1, &value), 0);
+    int64_t number = -1;
+    assert_int_equal(pool_future_result(future, 0, &value), 0);
     assert_int_equal(value.size_bytes, sizeof(number));
     memcpy(&number, value.data, sizeof(number));
+    return number;
+}
+
+int64_t take_int(struct pool_future *future)
+{
+    pool_future_result(future, -1, NULL);
+    const int64_t number = int_of(future);
     pool_future_free(future);
     return number;
 }

@@ -31,6 +31,18 @@
  * mark_late   int64 ms, path: sleeps, then creates that file */
 extern const struct pool_tasks pool_test_tasks;
 
+/** Every backend, and those that have workers:
+ *      FOR_EACH_BACKEND(backend) { struct pool *pool = pool_of(backend, 2); ... } */
+extern const enum pool_backend all_backends[3], backends_with_workers[2];
+#define FOR_EACH_BACKEND_OF(list, backend)                                                         \
+    for (size_t at_ = 0; at_ < sizeof(list) / sizeof(list[0]); at_++)                              \
+        for (enum pool_backend backend = list[at_], *once_ = &backend; once_; once_ = NULL)
+#define FOR_EACH_BACKEND(backend)              FOR_EACH_BACKEND_OF(all_backends, backend)
+#define FOR_EACH_BACKEND_WITH_WORKERS(backend) FOR_EACH_BACKEND_OF(backends_with_workers, backend)
+
+/** A pool of these options; fails the test if it cannot be had. */
+struct pool *pool_with(const struct pool_options *options);
+
 /** A pool of one backend and so many workers; fails the test if it cannot be had. */
 struct pool *pool_of(enum pool_backend backend, unsigned workers);
 
@@ -52,6 +64,9 @@ void gate_release(struct gate *gate);
 
 /** Wait until a worker has started it. */
 void wait_until_running(struct pool_future *future);
+
+/** The int64 result of a future that is done; fails the test if it has none. */
+int64_t int_of(struct pool_future *future);
 
 /** The future's int64 result; fails the test if it has none. Frees the future. */
 int64_t take_int(struct pool_future *future);

@@ -16,12 +16,6 @@
 
 #include "pool_tasks.h"
 
-static const enum pool_backend all[] = {POOL_BACKEND_SERIAL, POOL_BACKEND_THREAD,
-                                        POOL_BACKEND_PROCESS};
-#define FOR_EACH_BACKEND(backend)                                                                  \
-    for (size_t at_ = 0; at_ < 3; at_++)                                                           \
-        for (enum pool_backend backend = all[at_], *once_ = &backend; once_; once_ = NULL)
-
 static void a_submitted_task_returns_its_result(void **state)
 {
     (void)state;
@@ -287,7 +281,7 @@ static void a_wait_that_times_out_leaves_the_task_running(void **state)
 {
     (void)state;
     for (size_t i = 1; i < 3; i++) {
-        struct pool *pool = pool_of(all[i], 1);
+        struct pool *pool = pool_of(all_backends[i], 1);
         struct hold hold = hold_worker(pool);
         struct pool_error error;
         assert_int_equal(pool_future_result(hold.future, 0, NULL), -ETIMEDOUT);
@@ -309,7 +303,7 @@ static void a_full_queue_refuses_a_nonblocking_submit(void **state)
         struct pool *pool;
         const struct pool_item item = {0};
         size_t count = 0;
-        options.backend = all[i];
+        options.backend = all_backends[i];
         options.workers = 1;
         options.queue_max = 2;
         assert_int_equal(pool_create(&options, &pool), 0);
@@ -358,7 +352,7 @@ static void join_gives_up_after_its_timeout(void **state)
 {
     (void)state;
     for (size_t i = 1; i < 3; i++) {
-        struct pool *pool = pool_of(all[i], 1);
+        struct pool *pool = pool_of(all_backends[i], 1);
         struct hold hold = hold_worker(pool);
         pool_close(pool);
         assert_int_equal(pool_join(pool, 20), -ETIMEDOUT);
@@ -372,7 +366,7 @@ static void terminate_resolves_every_future_at_once(void **state)
 {
     (void)state;
     for (size_t i = 1; i < 3; i++) {
-        struct pool *pool = pool_of(all[i], 2);
+        struct pool *pool = pool_of(all_backends[i], 2);
         struct pool_future *futures[8];
         const struct pool_item item = {0};
         for (int k = 0; k < 8; k++)
@@ -409,7 +403,7 @@ static void waiting_in_the_queue_does_not_count_against_the_deadline(void **stat
 {
     (void)state;
     for (size_t i = 1; i < 3; i++) {
-        struct pool *pool = pool_of(all[i], 1);
+        struct pool *pool = pool_of(all_backends[i], 1);
         struct pool_future *first = submit_int(pool, "sleep", 150);
         struct pool_future *second = submit_int_deadline(pool, "square", 4, 100);
         struct pool_future *third = submit_int_deadline(pool, "square", 5, 100);

@@ -11,15 +11,10 @@
 
 #include "pool_tasks.h"
 
-static const enum pool_backend with_workers[] = {POOL_BACKEND_THREAD, POOL_BACKEND_PROCESS};
-#define FOR_EACH_BACKEND(backend)                                                                  \
-    for (size_t at_ = 0; at_ < 2; at_++)                                                           \
-        for (enum pool_backend backend = with_workers[at_], *once_ = &backend; once_; once_ = NULL)
-
 static void a_future_passes_through_its_states(void **state)
 {
     (void)state;
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 1);
         struct gate gate = gate_open();
@@ -52,7 +47,7 @@ static void a_future_passes_through_its_states(void **state)
 static void what_no_worker_has_started_is_cancelled_and_never_runs(void **state)
 {
     (void)state;
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 1);
         struct gate gate = gate_open();
@@ -123,7 +118,7 @@ static void callbacks_run_in_order_once_and_after_the_result_is_there(void **sta
 {
     (void)state;
     static int numbers[5] = {0, 1, 2, 3, 4};
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 1);
         struct gate gate = gate_open();
@@ -151,7 +146,7 @@ static void higher_priority_runs_first_and_equal_ones_in_order(void **state)
     static const int priorities[8] = {0, -5, 7, 0, 7, POOL_PRIORITY_MIN, POOL_PRIORITY_MAX, -5};
     static const int expected[8] = {6, 2, 4, 0, 3, 1, 7, 5};
     static int numbers[8] = {0, 1, 2, 3, 4, 5, 6, 7};
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 1);
         struct gate gate = gate_open();
@@ -225,7 +220,7 @@ static void a_task_that_kills_too_many_workers_is_quarantined(void **state)
 static void an_error_says_where_it_was_raised(void **state)
 {
     (void)state;
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 1);
         struct pool_future *future = submit_int(pool, "fail", -EDOM);
@@ -243,7 +238,7 @@ static void an_error_says_where_it_was_raised(void **state)
 static void shutdown_with_cancel_ends_what_has_not_started(void **state)
 {
     (void)state;
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 1);
         struct gate gate = gate_open();

@@ -12,9 +12,6 @@
 
 #include "pool_tasks.h"
 
-static const enum pool_backend all[] = {POOL_BACKEND_SERIAL, POOL_BACKEND_THREAD,
-                                        POOL_BACKEND_PROCESS};
-
 /* Counts from 0; every item is its number. */
 struct counter {
     int64_t next, end;
@@ -47,16 +44,6 @@ static int count_up(void *data, struct pool_item *ret_item)
     return 1;
 }
 
-static int64_t int_of(struct pool_future *future)
-{
-    struct pool_bytes value;
-    int64_t number = -1;
-    assert_int_equal(pool_future_result(future, 0, &value), 0);
-    assert_int_equal(value.size_bytes, sizeof(number));
-    memcpy(&number, value.data, sizeof(number));
-    return number;
-}
-
 static void every_item_comes_back_exactly_once(void **state)
 {
     (void)state;
@@ -64,7 +51,7 @@ static void every_item_comes_back_exactly_once(void **state)
     for (size_t b = 0; b < 3; b++) {
         static char seen[COUNT];
         struct counter counter = {.end = COUNT};
-        struct pool *pool = pool_of(all[b], 3);
+        struct pool *pool = pool_of(all_backends[b], 3);
         struct pool_iter *iter;
         struct pool_future *future;
         int r;
@@ -91,7 +78,7 @@ static void the_source_is_pulled_no_further_than_the_window(void **state)
     for (size_t b = 0; b < 3; b++) {
         struct counter counter = {.end = 500};
         struct pool_imap_options options = POOL_IMAP_INIT;
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_iter *iter;
         struct pool_future *future;
         options.window = 5;
@@ -121,7 +108,7 @@ static void a_window_larger_than_the_queue_works(void **state)
         struct pool_future *future;
         int64_t taken = 0;
         options.window = 300;
-        pool_options.backend = all[b];
+        pool_options.backend = all_backends[b];
         pool_options.workers = 2;
         pool_options.queue_max = 1;
         assert_int_equal(pool_create(&pool_options, &pool), 0);
@@ -140,7 +127,7 @@ static void next_gives_up_after_its_timeout_and_can_be_asked_again(void **state)
     (void)state;
     for (size_t b = 1; b < 3; b++) {
         struct counter counter = {.next = 80, .end = 82};
-        struct pool *pool = pool_of(all[b], 1);
+        struct pool *pool = pool_of(all_backends[b], 1);
         struct pool_iter *iter;
         struct pool_future *future = NULL;
         int timeouts = 0, r;
@@ -167,7 +154,7 @@ static void an_error_of_the_source_comes_as_a_failed_future_after_which_it_ends(
     (void)state;
     for (size_t b = 0; b < 3; b++) {
         struct counter counter = {.end = 7, .fail_at_end = -EIO};
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_iter *iter;
         struct pool_future *future;
         int good = 0, bad = 0;
@@ -196,7 +183,7 @@ static void a_dropped_iterator_leaves_its_tasks_to_end_and_closes_descriptors(vo
     (void)state;
     for (size_t b = 0; b < 3; b++) {
         struct counter counter = {.end = 100000, .with_fd = true};
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_iter *iter;
         struct pool_future *future;
         assert_int_equal(pool_imap_unordered(pool, "square", count_up, &counter, NULL, &iter), 0);
@@ -215,7 +202,7 @@ static void items_of_a_terminated_pool_are_refused_one_by_one(void **state)
     (void)state;
     for (size_t b = 0; b < 3; b++) {
         struct counter counter = {.end = 10, .with_fd = true};
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_iter *iter;
         struct pool_future *future;
         int count = 0;
@@ -236,7 +223,7 @@ static void terminate_while_iterating_yields_what_was_in_flight_as_cancelled(voi
     (void)state;
     for (size_t b = 1; b < 3; b++) {
         struct counter counter = {.end = 6};
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_iter *iter;
         struct pool_future *future;
         int count = 0;
@@ -265,7 +252,7 @@ static void next_does_not_wait_longer_than_asked_for_a_queue_full_of_others_work
         struct pool_future *future;
         const struct pool_item item = {0};
         int count = 0;
-        options.backend = all[b];
+        options.backend = all_backends[b];
         options.workers = 1;
         options.queue_max = 1;
         assert_int_equal(pool_create(&options, &pool), 0);

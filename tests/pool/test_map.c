@@ -10,22 +10,6 @@
 
 #include "pool_tasks.h"
 
-static const enum pool_backend all[] = {POOL_BACKEND_SERIAL, POOL_BACKEND_THREAD,
-                                        POOL_BACKEND_PROCESS};
-#define FOR_EACH_BACKEND(backend)                                                                  \
-    for (size_t at_ = 0; at_ < 3; at_++)                                                           \
-        for (enum pool_backend backend = all[at_], *once_ = &backend; once_; once_ = NULL)
-
-static int64_t int_of(struct pool_future *future)
-{
-    struct pool_bytes value;
-    int64_t number = -1;
-    assert_int_equal(pool_future_result(future, 0, &value), 0);
-    assert_int_equal(value.size_bytes, sizeof(number));
-    memcpy(&number, value.data, sizeof(number));
-    return number;
-}
-
 static void any_chunksize_gives_the_same_results_in_order(void **state)
 {
     (void)state;
@@ -141,7 +125,7 @@ static void map_async_returns_before_the_work_is_done(void **state)
 {
     (void)state;
     for (size_t b = 1; b < 3; b++) {
-        struct pool *pool = pool_of(all[b], 1);
+        struct pool *pool = pool_of(all_backends[b], 1);
         struct gate gate = gate_open();
         struct pool_item items[300] = {{0}};
         struct pool_results *results;
@@ -175,7 +159,7 @@ static void a_map_may_stop_at_the_first_error(void **state)
     options.stop_at_error = true;
     options.chunksize = 1;
     for (size_t b = 1; b < 3; b++) {
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_results *results;
         int failed = 0, cancelled = 0;
         assert_int_equal(pool_map(pool, "silent_fail", items, COUNT, &options, &results), 0);

@@ -33,7 +33,7 @@ pid_t __wrap_fork(void)
 }
 
 /* The zygote inherits the environment; this process must not be touched by it. */
-static struct pool *pool_with(const char *how)
+static struct pool *pool_whose_fork_does(const char *how)
 {
     setenv(HOW, how, 1);
     struct pool *pool = pool_of(POOL_BACKEND_PROCESS, 2);
@@ -44,7 +44,7 @@ static struct pool *pool_with(const char *how)
 static void a_fork_that_fails_for_a_while_delays_work_but_loses_none(void **state)
 {
     (void)state;
-    struct pool *pool = pool_with("fail_thrice");
+    struct pool *pool = pool_whose_fork_does("fail_thrice");
     struct pool_future *futures[10];
     for (int i = 0; i < 10; i++)
         futures[i] = submit_int(pool, "square", i);
@@ -56,7 +56,7 @@ static void a_fork_that_fails_for_a_while_delays_work_but_loses_none(void **stat
 static void a_fork_that_always_fails_breaks_the_pool_with_its_error(void **state)
 {
     (void)state;
-    struct pool *pool = pool_with("fail");
+    struct pool *pool = pool_whose_fork_does("fail");
     struct pool_future *futures[5];
     struct pool_error error;
     const struct pool_item item = {0};
@@ -75,7 +75,7 @@ static void a_fork_that_always_fails_breaks_the_pool_with_its_error(void **state
 static void workers_that_die_before_they_are_ready_break_the_pool(void **state)
 {
     (void)state;
-    struct pool *pool = pool_with("die");
+    struct pool *pool = pool_whose_fork_does("die");
     struct pool_future *future = submit_int(pool, "square", 1);
     struct pool_error error;
     const struct pool_item item = {0};

@@ -8,16 +8,6 @@
 
 #include "pool_tasks.h"
 
-static const enum pool_backend all[] = {POOL_BACKEND_SERIAL, POOL_BACKEND_THREAD,
-                                        POOL_BACKEND_PROCESS};
-
-static struct pool *pool_with(const struct pool_options *options)
-{
-    struct pool *pool = NULL;
-    assert_int_equal(pool_create(options, &pool), 0);
-    return pool;
-}
-
 static struct pool_stats stats_of(struct pool *pool)
 {
     struct pool_stats stats;
@@ -38,8 +28,10 @@ static void the_initializer_runs_once_in_each_worker_before_its_tasks(void **sta
     const struct pool_bytes field = {&start, sizeof(start)};
     const struct pool_item item = {.fields = &field, .field_count = 1};
     for (size_t b = 0; b < 3; b++) {
-        const struct pool_options options = {
-            .backend = all[b], .workers = 2, .initializer = "prepare", .initializer_item = &item};
+        const struct pool_options options = {.backend = all_backends[b],
+                                             .workers = 2,
+                                             .initializer = "prepare",
+                                             .initializer_item = &item};
         struct pool *pool = pool_with(&options);
         int64_t sum = 0, count = 0;
         for (; count < 20; count++) {
@@ -59,7 +51,7 @@ static void an_initializer_that_always_fails_breaks_the_pool_with_its_error(void
     const struct pool_bytes field = {&code, sizeof(code)};
     const struct pool_item item = {.fields = &field, .field_count = 1};
     for (size_t b = 0; b < 3; b++) {
-        const struct pool_options options = {.backend = all[b],
+        const struct pool_options options = {.backend = all_backends[b],
                                              .workers = 2,
                                              .initializer = "prepare",
                                              .initializer_item = &item,
@@ -131,7 +123,7 @@ static void recycling_with_a_backlog_loses_nothing(void **state)
     (void)state;
     for (size_t b = 1; b < 3; b++) {
         const struct pool_options options = {
-            .backend = all[b], .workers = 2, .max_tasks = 1, .queue_max = 1000};
+            .backend = all_backends[b], .workers = 2, .max_tasks = 1, .queue_max = 1000};
         struct pool *pool = pool_with(&options);
         struct pool_future *futures[100];
         for (int i = 0; i < 100; i++)
@@ -177,7 +169,7 @@ static void a_pool_grows_and_shrinks_while_it_works(void **state)
 {
     (void)state;
     for (size_t b = 1; b < 3; b++) {
-        const struct pool_options options = {.backend = all[b], .workers = 1};
+        const struct pool_options options = {.backend = all_backends[b], .workers = 1};
         struct pool *pool = pool_with(&options);
         struct gate gate = gate_open();
         struct pool_future *futures[6];
@@ -210,7 +202,7 @@ static void idle_workers_leave_down_to_the_least(void **state)
     (void)state;
     for (size_t b = 1; b < 3; b++) {
         const struct pool_options options = {
-            .backend = all[b], .workers = 4, .workers_min = 2, .idle_ms = 30};
+            .backend = all_backends[b], .workers = 4, .workers_min = 2, .idle_ms = 30};
         struct pool *pool = pool_with(&options);
         struct gate gate = gate_open();
         struct pool_future *futures[4];

@@ -8,15 +8,10 @@
 
 #include "pool_tasks.h"
 
-static const enum pool_backend with_workers[] = {POOL_BACKEND_THREAD, POOL_BACKEND_PROCESS};
-#define FOR_EACH_BACKEND(backend)                                                                  \
-    for (size_t at_ = 0; at_ < 2; at_++)                                                           \
-        for (enum pool_backend backend = with_workers[at_], *once_ = &backend; once_; once_ = NULL)
-
 static void wait_has_three_modes(void **state)
 {
     (void)state;
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 3);
         struct gate gates[3];
@@ -50,7 +45,7 @@ static void as_completed_gives_futures_in_the_order_of_their_ends(void **state)
 {
     (void)state;
     static const int order[4] = {2, 0, 3, 1};
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 4);
         struct gate gates[4];
@@ -123,7 +118,7 @@ static void *wait_many_times(void *data)
 static void waits_that_give_up_race_with_ends_and_leave_nothing(void **state)
 {
     (void)state;
-    FOR_EACH_BACKEND(backend)
+    FOR_EACH_BACKEND_WITH_WORKERS(backend)
     {
         struct pool *pool = pool_of(backend, 2);
         for (int round = 0; round < 5; round++) {

@@ -11,21 +11,11 @@
 
 #include "pool_tasks.h"
 
-static const enum pool_backend all[] = {POOL_BACKEND_SERIAL, POOL_BACKEND_THREAD,
-                                        POOL_BACKEND_PROCESS};
-
-static struct pool *pool_with(const struct pool_options *options)
-{
-    struct pool *pool = NULL;
-    assert_int_equal(pool_create(options, &pool), 0);
-    return pool;
-}
-
 static void the_numbers_add_up(void **state)
 {
     (void)state;
     for (size_t b = 0; b < 3; b++) {
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_stats stats;
         for (int i = 0; i < 10; i++)
             take_int(submit_int(pool, "square", i));
@@ -37,7 +27,7 @@ static void the_numbers_add_up(void **state)
         assert_int_equal(stats.failed, 4);
         assert_int_equal(stats.cancelled, 0);
         assert_int_equal(stats.queued + stats.running, 0);
-        assert_int_equal(stats.workers_max, all[b] == POOL_BACKEND_SERIAL ? 1 : 2);
+        assert_int_equal(stats.workers_max, all_backends[b] == POOL_BACKEND_SERIAL ? 1 : 2);
         assert_in_range(stats.workers, 1, 2);
         assert_true(stats.tasks_per_s > 0);
         pool_free(pool);
@@ -48,7 +38,7 @@ static void the_numbers_show_what_runs_and_what_waits(void **state)
 {
     (void)state;
     for (size_t b = 1; b < 3; b++) {
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct gate gate = gate_open();
         struct pool_future *futures[7];
         struct pool_worker_stats workers[4];
@@ -70,7 +60,7 @@ static void the_numbers_show_what_runs_and_what_waits(void **state)
             assert_in_range(workers[i].task_age_ms, 4, 20000);
             assert_true(workers[i].pid > 0);
             assert_true(workers[i].cpu_ms >= 0);
-            assert_true(all[b] == POOL_BACKEND_THREAD || workers[i].rss_bytes > 4096);
+            assert_true(all_backends[b] == POOL_BACKEND_THREAD || workers[i].rss_bytes > 4096);
             assert_int_equal(workers[i].tasks, 1);
         }
         assert_int_not_equal(workers[0].id, workers[1].id);
@@ -102,7 +92,7 @@ static void the_numbers_are_told_at_intervals(void **state)
     (void)state;
     for (size_t b = 0; b < 3; b++) {
         struct told told = {0};
-        const struct pool_options options = {.backend = all[b],
+        const struct pool_options options = {.backend = all_backends[b],
                                              .workers = 1,
                                              .on_stats = tell_stats,
                                              .on_stats_data = &told,
@@ -179,7 +169,7 @@ static void the_log_tells_why_a_pool_broke(void **state)
     const struct pool_item item = {.fields = &field, .field_count = 1};
     for (size_t b = 0; b < 3; b++) {
         struct log log = {.lock = PTHREAD_MUTEX_INITIALIZER};
-        const struct pool_options options = {.backend = all[b],
+        const struct pool_options options = {.backend = all_backends[b],
                                              .workers = 1,
                                              .initializer = "prepare",
                                              .initializer_item = &item,
@@ -207,7 +197,7 @@ static void the_descriptor_is_readable_while_completions_wait(void **state)
 {
     (void)state;
     for (size_t b = 0; b < 3; b++) {
-        struct pool *pool = pool_of(all[b], 2);
+        struct pool *pool = pool_of(all_backends[b], 2);
         struct pool_submit_options options = POOL_SUBMIT_INIT;
         struct pool_future *got[8], *kept;
         const int fd = pool_completion_fd(pool);
@@ -243,7 +233,8 @@ static void completions_that_nobody_fetches_are_bounded(void **state)
 {
     (void)state;
     for (size_t b = 0; b < 3; b++) {
-        const struct pool_options options = {.backend = all[b], .workers = 1, .notify_max = 3};
+        const struct pool_options options = {
+            .backend = all_backends[b], .workers = 1, .notify_max = 3};
         struct pool *pool = pool_with(&options);
         struct pool_submit_options submit = {.notify = true, .nonblocking = true};
         struct pool_future *got[3];
