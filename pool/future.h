@@ -80,7 +80,8 @@ int pool_future_successful(struct pool_future *future);
  *    and replaced; in a thread or serial worker pool_call_cancelled() turns true.
  *  Returns
  *    0             the future is now done, with -ECANCELED
- *    -EINPROGRESS  a thread or serial task was told: -ECANCELED if it then returns an error
+ *    -EINPROGRESS  a thread or serial task was told: -ECANCELED if it then returns an error, or if
+ *                  it was just about to begin, and now will not
  *    -EBUSY        it runs, and stop_running was not given
  *    -EALREADY     it was done already
  *    -ESTALE       in a forked child.

@@ -448,13 +448,13 @@ void pool_remote_spawned(struct remote *remote, pid_t pid, int pidfd)
         signal_to(remote, remote->signal_waiting);
 }
 
-void pool_remote_dismiss(struct remote *remote)
+void pool_remote_dismiss(struct remote *remote, int within_ms)
 {
     if (remote->state != REMOTE_ALIVE)
         return;
     remote->state = REMOTE_STOPPING;
     remote->dismissed = true;
-    remote->kill_at_ns = pool_time_now_ns() + LEAVE_MS * NS_PER_MS;
+    remote->kill_at_ns = pool_time_now_ns() + within_ms * NS_PER_MS;
     shutdown(remote->socket_fd, SHUT_WR);
 }
 

@@ -217,7 +217,7 @@ static void review_one(struct supervisor *supervisor, struct remote *remote, int
         return;
     if (remote->worn)
         count_recycled(supervisor->pool);
-    pool_remote_dismiss(remote);
+    pool_remote_dismiss(remote, LEAVE_MS);
 }
 
 void pool_staff_review(struct supervisor *supervisor)

@@ -309,8 +309,10 @@ static bool work(struct supervisor *supervisor)
         if (remote->flying > 0) {
             pool_dispatch_recall(supervisor, remote);
             pool_remote_stop(remote);
-        } else
-            pool_remote_dismiss(remote);
+        } else {
+            const bool in_peace = view.state == POOL_CLOSED && !view.broken;
+            pool_remote_dismiss(remote, in_peace ? LEAVE_MS : GRACE_MS);
+        }
     }
     return supervisor->remote_count > 0 || supervisor->ended || supervisor->break_why.code != 0 ||
            look_at(supervisor).busy;
