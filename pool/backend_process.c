@@ -76,7 +76,7 @@ static int process_start(struct pool *pool, const char *worker_program)
 {
     struct supervisor *supervisor = NULL;
     int r = supervisor_create(pool, worker_program, &supervisor);
-    if (r < 0)
+    if (r < 0 || !supervisor)
         return r;
     pool->backend_data = supervisor;
     pool->live = 1;

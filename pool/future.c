@@ -225,6 +225,7 @@ int pool_future_add_done_callback(struct pool_future *future, pool_done_fn done,
     if (!user)
         return -ENOMEM;
     *user = (struct user_callback){.callback.run = user_callback_run, .done = done, .data = data};
+    /* From here on it is the future's list that owns it. */
     if (pool_future_done(future) || !pool_future_add_callback(future, &user->callback))
         user_callback_run(&user->callback, future);
     return 0;

@@ -96,7 +96,7 @@ static void iter_unref(struct pool_iter *iter)
 
 static int iter_alloc(size_t window, struct pool_iter **ret_iter)
 {
-    struct pool_iter *iter = calloc(1, sizeof(*iter));
+    struct pool_iter *iter = window > 0 ? calloc(1, sizeof(*iter)) : NULL;
     if (!iter)
         return -ENOMEM;
     int r = -pthread_mutex_init(&iter->lock, NULL);
@@ -139,7 +139,7 @@ static size_t window_for(const struct pool *pool, const struct pool_imap_options
     const size_t by_workers = (size_t)WINDOW_PER_WORKER * pool_workers(pool);
     const size_t by_chunks = options->chunksize < POOL_BATCH_MAX
                                  ? WINDOW_CHUNKS * options->chunksize
-                                 : WINDOW_CHUNKS * POOL_BATCH_MAX;
+                                 : (size_t)WINDOW_CHUNKS * POOL_BATCH_MAX;
     return by_workers > by_chunks ? by_workers : by_chunks;
 }
 

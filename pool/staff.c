@@ -209,9 +209,8 @@ static void review_one(struct supervisor *supervisor, struct remote *remote, int
     const bool used = options->max_tasks > 0 && remote->given >= options->max_tasks;
     if (old || (used && remote->flying == 0))
         retire(supervisor, remote, true);
-    else if (staying > atomic_load(&supervisor->pool->workers))
-        retire(supervisor, remote, false);
-    else if (now_ns >= due_ns(supervisor, remote, staying > min))
+    else if (staying > atomic_load(&supervisor->pool->workers) ||
+             now_ns >= due_ns(supervisor, remote, staying > min))
         retire(supervisor, remote, false);
     if (!remote->retiring || remote->flying > 0)
         return;

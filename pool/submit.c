@@ -178,7 +178,7 @@ int pool_submit(struct pool *pool, const char *task, const struct pool_item *ite
 int pool_apply(struct pool *pool, const char *task, const struct pool_item *item,
                const struct pool_submit_options *options, struct pool_future **ret_future)
 {
-    struct pool_future *future;
+    struct pool_future *future = NULL;
     if (pool->origin != pool_origin_now())
         return -ESTALE;
     const struct pool_context *context = pool_context_of(pool);

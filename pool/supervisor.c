@@ -200,10 +200,9 @@ static void spawned(struct supervisor *supervisor, struct remote *remote, pid_t 
         return;
     }
     pool_remote_spawned(remote, pid, fds->fds[0]);
-    fds->count = 0;                   /* taken */
-    if (remote->state == REMOTE_DEAD) /* it closed its socket before we heard of it */
-        pool_remote_kill(remote);
-    else if (pool_supervisor_watch(supervisor, remote->pidfd, EPOLLIN, EVENT_PIDFD, remote->id) < 0)
+    fds->count = 0;                     /* taken */
+    if (remote->state == REMOTE_DEAD || /* it closed its socket before we heard of it */
+        pool_supervisor_watch(supervisor, remote->pidfd, EPOLLIN, EVENT_PIDFD, remote->id) < 0)
         pool_remote_kill(remote);
 }
 

@@ -201,7 +201,7 @@ static int gather_create(struct pool_future *const *futures, size_t count, int t
             !pool_future_add_callback(futures[i], &entry->callback)) {
             if (pool_future_done(futures[i]))
                 gather_note(entry);
-            gather_unref(gather);
+            atomic_fetch_sub(&gather->refs, 1); /* not the last: the reader's remains */
         }
     }
     *ret_gather = gather;
@@ -215,7 +215,7 @@ static struct pool_completed *gather_free(struct pool_completed *gather)
         if (entry->future && entry->future->origin == pool_origin_now() &&
             !pool_future_done(entry->future) &&
             pool_future_remove_callback(entry->future, &entry->callback))
-            gather_unref(gather);
+            atomic_fetch_sub(&gather->refs, 1); /* not the last: the reader's remains */
     }
     if (gather)
         gather_unref(gather);

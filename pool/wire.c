@@ -24,6 +24,8 @@ int pool_wire_send(int fd, const struct iovec *parts, size_t part_count, const i
         msg.msg_control = control.bytes;
         msg.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
         struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+        if (!head) /* there is room for one */
+            return -EINVAL;
         head->cmsg_level = SOL_SOCKET;
         head->cmsg_type = SCM_RIGHTS;
         head->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);

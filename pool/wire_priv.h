@@ -60,7 +60,7 @@
 #include <sys/uio.h>
 
 #define WIRE_VERSION    2
-#define WIRE_INLINE_MAX (64 * 1024)
+#define WIRE_INLINE_MAX ((size_t)64 * 1024)
 #define WIRE_FDS_MAX    65 /* POOL_FDS_MAX and the payload's memfd */
 
 enum wire_type {

@@ -93,7 +93,7 @@ static void iterate_slowly(enum pool_backend backend, bool ordered)
     struct pool *pool = scenario_pool_of(backend, 2);
     struct pool_imap_options options = POOL_IMAP_INIT;
     struct source *source = calloc(1, sizeof(*source));
-    struct pool_iter *iter;
+    struct pool_iter *iter = NULL;
     int64_t host_rss = 0, worker_rss = 0;
     assert_non_null(source);
     source->end = scenario_size(10000, 1500);
@@ -138,7 +138,7 @@ scenario_03_an_iterator_dropped_half_way_lets_go_of_everything(enum pool_backend
     const int rounds = scenario_size(40, 12);
     assert_non_null(source);
     for (int i = 0; i < rounds; i++) {
-        struct pool_iter *iter;
+        struct pool_iter *iter = NULL;
         *source = (struct source){.end = 1000000};
         assert_int_equal(
             (i % 2 ? pool_imap : pool_imap_unordered)(pool, "echo", pull, source, NULL, &iter), 0);

@@ -334,7 +334,7 @@ scenario_13_an_iteration_whose_next_times_out_yields_everything_once(enum pool_b
     for (int ordered = 0; ordered < 2; ordered++) {
         struct numbers numbers = {.end = 60};
         struct pool_future *future;
-        struct pool_iter *iter;
+        struct pool_iter *iter = NULL;
         int seen[60] = {0}, timeouts = 0, count = 0, r;
         assert_int_equal((ordered ? pool_imap : pool_imap_unordered)(pool, "work", next_number,
                                                                      &numbers, NULL, &iter),
