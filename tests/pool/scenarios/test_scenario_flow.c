@@ -232,7 +232,7 @@ static void wait_for_gate(struct pool_future *future, void *data)
 static void
 scenario_08_a_host_that_stalls_in_a_callback_reads_on_afterwards(enum pool_backend backend)
 {
-    stage_open();
+    struct stage *stage = stage_open();
     static const size_t sizes[] = {60000, 300000};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct pool *pool = scenario_pool_of(backend, 3);
@@ -241,9 +241,11 @@ scenario_08_a_host_that_stalls_in_a_callback_reads_on_afterwards(enum pool_backe
         sem_t gate;
         sem_init(&gate, 0, 0);
         ledger_init(&ledger, 121);
-        ledger_add(&ledger, pool, "work", 1000, 0);
+        ledger_add(&ledger, pool, "hold", 0, 0); /* or the callback might be called here */
+        stage_wait(&stage->started, 1);
         assert_int_equal(
             pool_future_add_done_callback(ledger.entries[0].future, wait_for_gate, &gate), 0);
+        stage_post(&stage->go, 1);
         for (int k = 0; k < 120; k++) /* fewer than the queue takes, so this does not wait */
             send_echo(&ledger, pool, &load);
         scenario_sleep_us(15000); /* so that something can pile up: nothing depends on it */
