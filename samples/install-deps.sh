@@ -17,7 +17,7 @@ libpng-dev                                        PNG
 liblcms2-dev                                      colour profiles
 libvips-dev                                       all other formats
 libcmocka-dev                                     the tests
-spin                                              checks the model of the pool's protocol
+spin                                              checks the model of how host and workers talk
 '
 tools='gcc cmake ninja pkg-config spin'        # the same for systems without these packages
 modules='libjpeg libpng lcms2 vips cmocka'     # as pkg-config calls them
