@@ -49,8 +49,9 @@ struct batch {
 
 /* ---- Running ------------------------------------------------------------------------------- */
 
-/* Run a job that this worker has claimed; its outcome is then in the job. */
-static void run(struct thread_worker *worker, struct job *job)
+/* Run a job that this worker has claimed; its outcome is then in the job.
+ * timed: look at the clock, so that the numbers can say since when it runs. */
+static void run(struct thread_worker *worker, struct job *job, bool timed)
 {
     const struct threads *threads = worker->pool->backend_data;
     const struct pool_task *outer = atomic_load_explicit(&worker->current, memory_order_relaxed);
@@ -60,25 +61,27 @@ static void run(struct thread_worker *worker, struct job *job)
         job->outcome.code = -ECANCELED;
         return;
     }
-    atomic_store_explicit(&worker->current_ns, pool_time_now_ns(), memory_order_relaxed);
+    if (timed)
+        atomic_store_explicit(&worker->current_ns, pool_time_now_ns(), memory_order_relaxed);
     atomic_store_explicit(&worker->current, job->task, memory_order_relaxed);
     atomic_fetch_add_explicit(&worker->tasks, 1, memory_order_relaxed);
     pool_call_run_job(job, threads->pid, &worker->local);
     /* Not NULL if a task waits for this one and runs it itself. */
     atomic_store_explicit(&worker->current, outer, memory_order_relaxed);
-    atomic_store_explicit(&worker->current_ns, outer_ns, memory_order_relaxed);
+    if (outer)
+        atomic_store_explicit(&worker->current_ns, outer_ns, memory_order_relaxed);
 }
 
 void pool_thread_worker_run(struct thread_worker *worker, struct job *job)
 {
-    run(worker, job);
+    run(worker, job, true);
     pool_finish(worker->pool, job);
 }
 
 /* The same, but it is forgotten when the worker takes the pool's lock the next time. */
-static void run_and_keep(struct thread_worker *worker, struct job *job)
+static void run_and_keep(struct thread_worker *worker, struct job *job, bool timed)
 {
-    run(worker, job);
+    run(worker, job, timed);
     pool_end(worker->pool, job);
     job->next_ended = worker->ended_jobs;
     worker->ended_jobs = job;
@@ -107,14 +110,20 @@ static size_t batch_room_locked(const struct pool *pool, const struct thread_wor
     return (size_t)(max_tasks - tasks);
 }
 
-/* How many jobs to take at once that are no chunk: several while they are so short that taking them
- * one by one would cost more than running them, and many more are queued. */
-static size_t short_singles_locked(const struct pool *pool, const struct job *job)
+/* Has this task been short, lately? */
+static bool is_short(const struct pool *pool, const struct job *job)
 {
     const struct threads *threads = pool->backend_data;
     const uint32_t cost_ns =
         atomic_load_explicit(&threads->cost_ns[job->task_index], memory_order_relaxed);
-    if (cost_ns == 0 || cost_ns > SHORT_NS)
+    return cost_ns > 0 && cost_ns <= SHORT_NS;
+}
+
+/* How many jobs to take at once that are no chunk: several while they are so short that taking them
+ * one by one would cost more than running them, and many more are queued. */
+static size_t short_singles_locked(const struct pool *pool, const struct job *job)
+{
+    if (!is_short(pool, job))
         return 1;
     const size_t share = pool->queue.count / (2 * (size_t)atomic_load(&pool->workers));
     return share < 1 ? 1 : share < SINGLES_MAX ? share : SINGLES_MAX;
@@ -171,13 +180,14 @@ static void run_batch(struct pool *pool, struct thread_worker *worker, struct ba
     const int64_t started_ns = pool_time_now_ns();
     const uint64_t before = atomic_load_explicit(&worker->tasks, memory_order_relaxed);
     const uint32_t task_index = batch->jobs[0]->task_index;
+    const bool are_short = is_short(pool, batch->jobs[0]); /* one look at the clock does for all */
     if (batch->count == 1)
-        run_and_keep(worker, batch->jobs[0]);
+        run_and_keep(worker, batch->jobs[0], true);
     for (size_t i = 0; batch->count > 1 && i < batch->count; i++) {
         struct pool_future *future = batch->jobs[i]->future;
         int ready = JOB_READY;
         if (atomic_compare_exchange_strong(&batch->jobs[i]->claim, &ready, JOB_STARTED))
-            run_and_keep(worker, batch->jobs[i]);
+            run_and_keep(worker, batch->jobs[i], i == 0 || !are_short);
         pool_future_free(future);
     }
     const uint64_t ran = atomic_load_explicit(&worker->tasks, memory_order_relaxed) - before;

@@ -107,13 +107,11 @@ void pool_end(struct pool *pool, struct job *first)
 {
     /* All can be seen before the first callback runs: to it, they ended together. */
     for (struct job *job = first; job; job = job->next_ended) {
-        const bool counts = settle(pool, job);
-        struct outcome outcome = job->outcome;
-        job->outcome = pool_outcome_of(0);
-        pool_job_done(job); /* who has the result finds the descriptors closed */
-        job->ours = counts && pool_future_publish(job->future, &outcome);
-        if (!counts)
-            pool_outcome_done(&outcome);
+        job->ours = settle(pool, job);
+        pool_job_let_go(job); /* who has the result finds the descriptors closed */
+        if (job->ours)
+            job->ours = pool_future_publish(job->future, &job->outcome);
+        pool_outcome_done(&job->outcome);
     }
     for (struct job *job = first; job; job = job->next_ended)
         if (job->ours)

@@ -31,7 +31,7 @@ int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
     future->hook_data = hook_data;
     future->callbacks_end = &future->callbacks;
     future->job.future = future;
-    future->job.outcome = pool_outcome_of(0);
+    future->job.outcome.exit_status = -1; /* the rest is zero, as in OUTCOME_INIT */
     *ret_future = future;
     return 0;
 no_cond:
@@ -88,7 +88,7 @@ bool pool_future_publish(struct pool_future *future, struct outcome *outcome)
     const bool first = !atomic_load_explicit(&future->done, memory_order_relaxed);
     if (first) {
         future->result = *outcome;
-        *outcome = pool_outcome_of(0);
+        pool_outcome_moved(outcome);
         atomic_store_explicit(&future->done, true, memory_order_release);
         pthread_cond_broadcast(&future->is_done);
         if (future->wake_fd >= 0)

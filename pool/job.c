@@ -153,7 +153,7 @@ void pool_job_take_fds(struct job *job)
     job->owns_fds = true;
 }
 
-void pool_job_done(struct job *job)
+void pool_job_let_go(struct job *job)
 {
     for (size_t i = 0; job->owns_fds && i < job->fd_count; i++)
         close(job->fds[i]);
@@ -165,5 +165,10 @@ void pool_job_done(struct job *job)
         free(job->payload);
     job->payload = NULL;
     job->payload_bytes = 0;
+}
+
+void pool_job_done(struct job *job)
+{
+    pool_job_let_go(job);
     pool_outcome_done(&job->outcome);
 }

@@ -87,7 +87,10 @@ int pool_job_pack(struct job *job, const struct pool_task *task, uint32_t task_i
 /** From now on the job closes its descriptors. */
 void pool_job_take_fds(struct job *job);
 
-/** Release what the job owns: payload, descriptors, unpublished outcome. Harmless when repeated. */
+/** Release what the task was called with: payload and descriptors. Harmless when repeated. */
+void pool_job_let_go(struct job *job);
+
+/** Release all that the job owns, an unpublished outcome too. Harmless when repeated. */
 void pool_job_done(struct job *job);
 
 /** Pack an item's fields alone.

@@ -12,7 +12,7 @@
 #define CHUNKS_PER_WORKER 4
 
 /* Items queued at once. */
-#define RUN_LENGTH 1024
+#define RUN_LENGTH 256
 
 /* I: fixed before the first item is submitted.  A: atomic.  L: lock. */
 struct pool_results {

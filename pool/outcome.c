@@ -47,6 +47,12 @@ struct pool_bytes pool_outcome_value(const struct outcome *outcome)
     return (struct pool_bytes){outcome->small, outcome->small_bytes};
 }
 
+void pool_outcome_moved(struct outcome *outcome)
+{
+    outcome->value = (struct blob){0};
+    outcome->message = outcome->where = NULL;
+}
+
 void pool_outcome_done(struct outcome *outcome)
 {
     pool_blob_done(&outcome->value);

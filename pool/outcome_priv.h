@@ -48,6 +48,9 @@ int pool_outcome_set_value(struct outcome *outcome, const void *data, size_t siz
 /** The value, wherever it is. Borrowed: valid until the outcome moves. */
 struct pool_bytes pool_outcome_value(const struct outcome *outcome);
 
+/** It was moved elsewhere, bytes and all: it owns nothing any more. */
+void pool_outcome_moved(struct outcome *outcome);
+
 /** Release what it owns. */
 void pool_outcome_done(struct outcome *outcome);
 
