@@ -11,18 +11,23 @@
 /* Linux has no errno value from here on. */
 #define ERRNO_END 4096
 
-int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
-                       struct pool_future **ret_future)
+/* A slab is small, so that one future that is kept does not keep many. */
+struct future_slab {
+    atomic_uint alive; /* futures that are not freed */
+    struct pool_future futures[];
+};
+
+/* Make a future of zeroed memory.  Returns 0 or -errno. */
+static int init(struct pool_future *future, const char *task, future_hook_fn hook, void *hook_data)
 {
-    struct pool_future *future = calloc(1, sizeof(*future));
-    if (!future)
-        return -ENOMEM;
     int r = -pthread_mutex_init(&future->lock, NULL);
     if (r < 0)
-        goto no_lock;
+        return r;
     r = pool_cond_init(&future->is_done);
-    if (r < 0)
-        goto no_cond;
+    if (r < 0) {
+        pthread_mutex_destroy(&future->lock);
+        return r;
+    }
     atomic_init(&future->refs, 1);
     future->origin = pool_origin_now();
     future->task = task;
@@ -32,13 +37,72 @@ int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
     future->callbacks_end = &future->callbacks;
     future->job.future = future;
     future->job.outcome.exit_status = -1; /* the rest is zero, as in OUTCOME_INIT */
+    return 0;
+}
+
+int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
+                       struct pool_future **ret_future)
+{
+    struct pool_future *future = calloc(1, sizeof(*future));
+    if (!future)
+        return -ENOMEM;
+    int r = init(future, task, hook, hook_data);
+    if (r < 0) {
+        free(future);
+        return r;
+    }
     *ret_future = future;
     return 0;
-no_cond:
-    pthread_mutex_destroy(&future->lock);
-no_lock:
-    free(future);
-    return r;
+}
+
+static void slab_unref(struct future_slab *slab)
+{
+    if (atomic_fetch_sub_explicit(&slab->alive, 1, memory_order_acq_rel) == 1)
+        free(slab);
+}
+
+/* Make up to FUTURES_IN_SLAB futures.  Returns how many, which is count, or -errno. */
+static int create_slab(const char *task, future_hook_fn hook, void *hook_data, size_t count,
+                       struct pool_future **ret_futures)
+{
+    struct future_slab *slab = calloc(1, sizeof(*slab) + count * sizeof(slab->futures[0]));
+    size_t made = 0;
+    int r = slab ? 0 : -ENOMEM;
+    if (r < 0)
+        return r;
+    atomic_init(&slab->alive, 1); /* ours, while it is being filled */
+    while (made < count) {
+        struct pool_future *future = &slab->futures[made];
+        r = init(future, task, hook, hook_data);
+        if (r < 0)
+            break;
+        future->slab = slab;
+        atomic_fetch_add_explicit(&slab->alive, 1, memory_order_relaxed);
+        ret_futures[made++] = future;
+    }
+    while (r < 0 && made > 0)
+        pool_future_free(ret_futures[--made]);
+    slab_unref(slab);
+    return r < 0 ? r : (int)count;
+}
+
+int pool_future_create_many(const char *task, future_hook_fn hook, void *hook_data, size_t count,
+                            struct pool_future **ret_futures)
+{
+    size_t made = 0;
+    while (made < count) {
+        const size_t left = count - made;
+        const int r =
+            create_slab(task, hook, hook_data, left < FUTURES_IN_SLAB ? left : FUTURES_IN_SLAB,
+                        ret_futures + made);
+        if (r < 0) {
+            while (made > 0)
+                pool_future_free(ret_futures[--made]);
+            return r;
+        }
+        made += (size_t)r;
+    }
+    return 0;
 }
 
 struct pool_future *pool_future_ref(struct pool_future *future)
@@ -55,7 +119,10 @@ struct pool_future *pool_future_free(struct pool_future *future)
     pool_outcome_done(&future->result);
     pthread_cond_destroy(&future->is_done);
     pthread_mutex_destroy(&future->lock);
-    free(future);
+    if (future->slab)
+        slab_unref(future->slab);
+    else
+        free(future);
     return NULL;
 }
 

@@ -48,21 +48,27 @@ struct future_callback {
     void (*run)(struct future_callback *callback, struct pool_future *future);
 };
 
+/** Futures that were allocated together; freed when the last of them is. */
+struct future_slab;
+
+#define FUTURES_IN_SLAB 64
+
 /* I: fixed before anybody else has the future.  L: lock.  A: atomic.  D: written once before done
  * is set, then fixed. */
 struct pool_future {
     atomic_uint refs;     /* A */
     pthread_mutex_t lock; /* a leaf: nothing else is locked while it is held */
     pthread_cond_t is_done;
-    atomic_bool done;      /* A: written under the lock */
-    int wake_fd;           /* L: -1, or an eventfd on which somebody waits for this one */
-    uint64_t origin;       /* I: see origin_priv.h */
-    struct pool *pool;     /* I: from submit on; borrowed, valid while not done */
-    const char *task;      /* I: the table's own */
-    void *user;            /* I */
-    future_hook_fn hook;   /* I: before all callbacks */
-    void *hook_data;       /* I */
-    struct outcome result; /* D */
+    atomic_bool done;         /* A: written under the lock */
+    int wake_fd;              /* L: -1, or an eventfd on which somebody waits for this one */
+    uint64_t origin;          /* I: see origin_priv.h */
+    struct future_slab *slab; /* I: NULL: allocated by itself */
+    struct pool *pool;        /* I: from submit on; borrowed, valid while not done */
+    const char *task;         /* I: the table's own */
+    void *user;               /* I */
+    future_hook_fn hook;      /* I: before all callbacks */
+    void *hook_data;          /* I */
+    struct outcome result;    /* D */
     struct future_callback *callbacks, **callbacks_end; /* L: in order of adding */
     struct pool_future *next_completion;                /* the pool's lock: see completions.c */
     struct job job;
@@ -72,6 +78,11 @@ struct pool_future {
  *  task: the table's own name.  hook: NULL or what to call when done.  Returns 0 or -errno. */
 int pool_future_create(const char *task, future_hook_fn hook, void *hook_data,
                        struct pool_future **ret_future);
+
+/** The same for several at once, which costs less.
+ *  ret_futures: room for count of them.  On failure there are none. */
+int pool_future_create_many(const char *task, future_hook_fn hook, void *hook_data, size_t count,
+                            struct pool_future **ret_futures);
 
 /** Publish how the task ended, and wake everybody who waits.
  *  outcome: consumed.  Returns true if this call was the first, which must then call

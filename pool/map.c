@@ -12,7 +12,7 @@
 #define CHUNKS_PER_WORKER 4
 
 /* Items queued at once. */
-#define RUN_LENGTH 256
+#define RUN_LENGTH 1024
 
 /* I: fixed before the first item is submitted.  A: atomic.  L: lock. */
 struct pool_results {
@@ -105,13 +105,12 @@ static int results_create(struct pool *pool, const char *task, size_t count,
     results->pool = pool;
     results->origin = pool_origin_now();
     results->stop_at_error = options->stop_at_error;
-    for (; results->count < count; results->count++) {
-        int r = pool_future_create(task, results_hook, results, &results->futures[results->count]);
-        if (r < 0) {
-            results_unref(results);
-            return r;
-        }
+    int r = pool_future_create_many(task, results_hook, results, count, results->futures);
+    if (r < 0) {
+        results_unref(results);
+        return r;
     }
+    results->count = count;
     atomic_store(&results->remaining, count);
     if (count > 0)
         atomic_fetch_add(&results->refs, 1);
