@@ -206,7 +206,7 @@ void pool_remote_gone(struct supervisor *supervisor, struct remote *remote)
 {
     if (remote->state == REMOTE_DEAD)
         return;
-    remote->told_to_end = remote->state == REMOTE_STOPPING;
+    remote->told_to_end = remote->state == REMOTE_STOPPING && !remote->broken;
     pool_supervisor_unwatch(supervisor, remote->socket_fd);
     shutdown(remote->socket_fd, SHUT_RDWR);
     if (supervisor->loan && supervisor->loan->remote == remote)
@@ -342,12 +342,12 @@ void pool_remote_drain(struct supervisor *supervisor, struct remote *remote, boo
         pool_wire_fds_done(&fds);
     } while ((r == 0 || (r > 0 && to_the_end)) && --left > 0);
     if (got > 0 && r < 0) {
-        pool_remote_kill(remote);
+        pool_remote_kill_broken(remote);
         return;
     }
     r = got < 0 && got != -EAGAIN ? (int)got : drain_page(supervisor, remote);
     if (r < 0)
-        pool_remote_kill(remote);
+        pool_remote_kill_broken(remote);
     else
         pool_staff_check_memory(supervisor, remote);
     if (got == 0)

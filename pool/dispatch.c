@@ -106,7 +106,7 @@ static bool assign(struct supervisor *supervisor, struct remote *remote, struct 
     if (r == -EAGAIN)
         pool_supervisor_watch_socket(supervisor, remote);
     else /* it has ended, or does not listen any more */
-        pool_remote_kill(remote);
+        pool_remote_kill_broken(remote);
     pool_supervisor_untake(supervisor, job);
     return true;
 }

@@ -467,6 +467,12 @@ void pool_remote_stop(struct remote *remote)
     signal_to(remote, SIGTERM);
 }
 
+void pool_remote_kill_broken(struct remote *remote)
+{
+    remote->broken = remote->broken || remote->state == REMOTE_ALIVE;
+    pool_remote_kill(remote);
+}
+
 void pool_remote_kill(struct remote *remote)
 {
     if (remote->state == REMOTE_ALIVE)

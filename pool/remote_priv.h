@@ -68,6 +68,7 @@ struct remote {
     bool worn;          /* ... because of its tasks, age or memory */
     bool full;          /* its socket took no more: wait until it is writable */
     bool dismissed;     /* STOPPING: idle, and asked to leave */
+    bool broken;        /* it was killed for what it did */
     bool told_to_end;   /* DEAD: it had been */
     bool orphan;        /* its zygote is gone: nobody will tell how it ended */
     int64_t kill_at_ns; /* TIME_NEVER, or when SIGTERM turns into SIGKILL */
@@ -149,5 +150,8 @@ void pool_remote_stop(struct remote *remote);
 
 /** SIGKILL now. */
 void pool_remote_kill(struct remote *remote);
+
+/** The same, because it does not listen or makes no sense: that counts as a death of its own. */
+void pool_remote_kill_broken(struct remote *remote);
 
 #endif
