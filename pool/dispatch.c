@@ -272,6 +272,20 @@ static void share_half(struct supervisor *supervisor, struct remote *loaded, str
     }
 }
 
+/* Will somebody be idle before long? */
+static bool one_starts(const struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->remote_count; i++) {
+        const struct remote *remote = supervisor->remotes[i];
+        if (remote->state == REMOTE_ALIVE && !remote->ready && remote->flying == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What has been handed out, but not started, goes on to idle workers. Where none is idle, but one
+ * more may be hired (since the handing out one has died, or the limit was raised), one is; it gets
+ * its share when it is ready. */
 int64_t pool_dispatch_share(struct supervisor *supervisor, int64_t now_ns)
 {
     int64_t next_ns = TIME_NEVER;
@@ -280,13 +294,17 @@ int64_t pool_dispatch_share(struct supervisor *supervisor, int64_t now_ns)
         if (loaded->state != REMOTE_ALIVE || loaded->flying < 2)
             continue;
         struct remote *idle = idle_remote(supervisor);
-        if (!idle || look_at_front(supervisor->pool).any)
+        if (!idle && (one_starts(supervisor) || !pool_staff_may_hire(supervisor)))
             return TIME_NEVER; /* looked at again when that changes */
+        if (look_at_front(supervisor->pool).any)
+            return TIME_NEVER;
         const int64_t stuck_ns = loaded->moved_ns + SHARE_AFTER_NS;
-        if (loaded->load_ns >= SHARE_MIN_NS || now_ns >= stuck_ns)
+        if (loaded->load_ns < SHARE_MIN_NS && now_ns < stuck_ns)
+            next_ns = stuck_ns < next_ns ? stuck_ns : next_ns;
+        else if (idle)
             share_half(supervisor, loaded, idle);
-        else if (stuck_ns < next_ns)
-            next_ns = stuck_ns;
+        else
+            pool_staff_hire(supervisor);
     }
     return next_ns;
 }

@@ -198,6 +198,42 @@ static void a_pool_grows_and_shrinks_while_it_works(void **state)
     pool_free(serial);
 }
 
+/* The second task stands behind the first, in the only worker's hands, when the limit is raised. */
+static void a_raised_limit_serves_what_was_handed_out_already(void **state)
+{
+    (void)state;
+    const struct pool_options options = {.backend = POOL_BACKEND_PROCESS, .workers = 1};
+    struct pool *pool = pool_with(&options);
+    struct gate gate = gate_open();
+    struct pool_future *held = gate_submit(&gate, pool, NULL);
+    wait_until_running(held);
+    struct pool_future *behind = submit_int(pool, "square", 3);
+    assert_int_equal(pool_resize(pool, 2), 0);
+    assert_int_equal(take_int(behind), 9); /* though the first has not ended */
+    gate_release(&gate);
+    assert_int_equal(take_code(held), 0);
+    pool_free(pool);
+}
+
+/* The same for a worker that has ended, when its task was cancelled. */
+static void a_stopped_worker_is_replaced_for_what_was_handed_to_another(void **state)
+{
+    (void)state;
+    const struct pool_options options = {.backend = POOL_BACKEND_PROCESS, .workers = 2};
+    struct pool *pool = pool_with(&options);
+    struct gate gate = gate_open();
+    struct pool_future *held = gate_submit(&gate, pool, NULL);
+    struct pool_future *stopped = gate_submit(&gate, pool, NULL);
+    wait_until_running(held);
+    wait_until_running(stopped);
+    assert_int_equal(pool_future_cancel(stopped, true), 0);
+    assert_int_equal(take_int(submit_int(pool, "square", 4)), 16);
+    gate_release(&gate);
+    assert_int_equal(take_code(held), 0);
+    pool_future_free(stopped);
+    pool_free(pool);
+}
+
 static void idle_workers_leave_down_to_the_least(void **state)
 {
     (void)state;
@@ -232,6 +268,8 @@ static const struct test_case tests[] = {
     TEST(an_old_worker_is_replaced),
     TEST(a_worker_that_grew_too_large_is_replaced),
     TEST(a_pool_grows_and_shrinks_while_it_works),
+    TEST(a_raised_limit_serves_what_was_handed_out_already),
+    TEST(a_stopped_worker_is_replaced_for_what_was_handed_to_another),
     TEST(idle_workers_leave_down_to_the_least),
 };
 
