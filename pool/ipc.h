@@ -17,14 +17,15 @@
  * no other is held up by it, and nothing shared is left half-changed. What the dead one had taken
  * for itself (a message that it got, a semaphore's permit) is gone with it; a lock that it held
  * goes to the next who asks, who is told. A user that is stopped (SIGSTOP) in the middle of a call
- * may hold up others until it goes on: their timeouts still count.
+ * may hold up others until it goes on: their timeouts still count, a queue's with up to half a
+ * second on top. Users must see each other's thread ids: they live in one PID namespace.
  *
  * Trust. Users of an object share its memory; they trust each other to keep to this interface. What
- * is read there is checked, so that a broken user cannot make another overrun its memory; a queue
- * that is found broken says -EBADMSG.
+ * is read there is checked, so that a broken user cannot make another overrun its memory; what is
+ * found broken says -EBADMSG.
  *
- * Thread safety: every function here may be called from any thread, but an object must not be freed
- * while another call on it runs. timeout_ms is as in pool.h. */
+ * Thread safety: every function here may be called from any thread, none from a signal handler; an
+ * object must not be freed while another call on it runs. timeout_ms is as in pool.h. */
 #ifndef POOL_IPC_H
 #define POOL_IPC_H
 
@@ -110,7 +111,7 @@ bool pool_queue_full(const struct pool_queue *queue, size_t size_bytes);
 
 /** Say that the work on one message is done; wait until that was said for every message ever put.
  *  A message that a killed user had taken stays undone: whoever watches over that user may say
- *  task_done in its place.
+ *  task_done in its place. (Counted modulo 2^30.)
  *  task_done returns 0, or -EINVAL if it was said more often than messages were put.
  *  join returns 0 or -ETIMEDOUT.
  *  Mirrors: JoinableQueue.task_done(), .join(). */
@@ -137,7 +138,7 @@ int pool_pipe_open(int fd, struct pool_pipe **ret_pipe);
 void pool_pipe_free(struct pool_pipe *pipe);
 
 /** Send a message of any size, with up to POOL_FDS_MAX open descriptors; wait while the channel is
- *  full.  data, fds: borrowed for the call.
+ *  full.  data, fds: borrowed for the call. (Above 64 KiB a descriptor is needed for the data.)
  *  Returns 0, -ETIMEDOUT, -EPIPE (nobody has the other end any more), -EINVAL (too many
  *  descriptors), -EBADF, -ENOMEM or another -errno.
  *  Mirrors: Connection.send_bytes(). */
@@ -146,7 +147,8 @@ int pool_pipe_send(struct pool_pipe *pipe, const void *data, size_t size_bytes, 
 
 /** Receive a message.
  *  Returns 0, -ETIMEDOUT, -EPIPE (nothing is left, and nobody has the other end any more), -EMFILE
- *  (its descriptors could not be received: the message is lost), -EBADMSG, -ENOMEM.
+ *  (its descriptors could not be received: the message is lost), -EBADMSG (it did not come from a
+ *  pool_pipe_send(): it is dropped), -ENOMEM (a message above 64 KiB is lost, another one stays).
  *  Mirrors: Connection.recv_bytes(), whose EOFError is -EPIPE. */
 int pool_pipe_receive(struct pool_pipe *pipe, int timeout_ms, struct pool_message *message);
 
@@ -174,11 +176,13 @@ void pool_lock_free(struct pool_lock *lock);
  *    -EOWNERDEAD  it is held now as with 0, but its last holder died while it had it: what it
  *                 protects may be half-changed
  *    -ETIMEDOUT
- *    -EDEADLK     this thread holds it already.
+ *    -EDEADLK     this thread holds it already
+ *    -EBADMSG     it is broken: not held.
  *  Mirrors: Lock.acquire(block, timeout). */
 int pool_lock_acquire(struct pool_lock *lock, int timeout_ms);
 
-/** Returns 0, or -EPERM if this thread does not hold it (Python lets anybody release a lock). */
+/** Returns 0, or -EPERM if this thread has not taken it by this object (Python lets anybody release
+ *  a lock). */
 int pool_lock_release(struct pool_lock *lock);
 
 /* ---- Semaphore ----------------------------------------------------------------------------- */
@@ -195,11 +199,12 @@ int pool_semaphore_open(int fd, struct pool_semaphore **ret_semaphore);
 void pool_semaphore_free(struct pool_semaphore *semaphore);
 
 /** Take a permit; wait while there is none. Permits belong to nobody: any process may give one
- * back, and one that a killed user had taken stays taken.  Returns 0 or -ETIMEDOUT. Mirrors:
- * Semaphore.acquire(block, timeout). */
+ *  back, and one that a killed user had taken stays taken.
+ *  Returns 0, -ETIMEDOUT or -EBADMSG.
+ *  Mirrors: Semaphore.acquire(block, timeout). */
 int pool_semaphore_acquire(struct pool_semaphore *semaphore, int timeout_ms);
 
-/** Give a permit.  Returns 0, or -EOVERFLOW if there are `max` already.
+/** Give a permit.  Returns 0, -EOVERFLOW if there are `max` already, or -EBADMSG.
  *  Mirrors: Semaphore.release(). */
 int pool_semaphore_release(struct pool_semaphore *semaphore);
 
