@@ -19,9 +19,11 @@
  * whatever way; from then on calls of other processes return -EPIPE. It serves whoever was given a
  * descriptor, and nobody else: it has no name or address.
  *
- * Every call returns -EPIPE when the server is gone, -ENOMEM, -EMFILE or another -errno when this
- * process lacks something, -ENOSPC when the server may not hold more, and -ESTALE in a child that
- * the host forked (which may make a connection of its own by pool_manager_open()).
+ * Every call waits for the server as long as it lives, and returns -EPIPE when it is gone; -ENOMEM,
+ * -EMFILE or another -errno when this process or the server lacks something; -ENOSPC when the
+ * server may not hold more; and -ESTALE in a child that the host forked (which may make a
+ * connection of its own by pool_manager_open()). Whatever fails has changed nothing, and what was
+ * to be popped is still there; only after -EPIPE nobody knows.
  *
  * Thread safety: every function here may be called from any thread (calls on one manager wait for
  * each other), but an object must not be freed while another call on it runs. */
@@ -44,7 +46,9 @@ struct pool_dict;    /* a dict of a manager */
 struct pool_list;    /* a list of a manager */
 
 struct pool_manager_options {
-    size_t bytes_max; /* keys and values that the server may hold; 0: POOL_MANAGER_BYTES_DEFAULT */
+    /* What the server may hold: bytes of keys, values and names, and for each 64 to 384 more, about
+     * what keeping it costs. 0: POOL_MANAGER_BYTES_DEFAULT. */
+    size_t bytes_max;
 };
 
 #define POOL_MANAGER_BYTES_DEFAULT ((size_t)256 << 20)
@@ -58,9 +62,9 @@ int pool_manager_create(const struct pool_manager_options *options,
                         struct pool_manager **ret_manager);
 
 /** share: a new descriptor, owned by the caller, for another process.  open: connect to the server
- *  by such a descriptor (borrowed); -EBADMSG if it is of something else.  free: disconnect and, in
- *  the one that started it, end the server; its dicts and lists must have been freed; may be
- *  NULL. */
+ *  by such a descriptor (borrowed); -EBADMSG if it is of something else, -EMFILE also if the server
+ *  has no room for one more.  free: disconnect and, in the one that started it, end the server and
+ *  wait for that; its dicts and lists must have been freed; may be NULL. */
 int pool_manager_share(const struct pool_manager *manager);
 int pool_manager_open(int fd, struct pool_manager **ret_manager);
 void pool_manager_free(struct pool_manager *manager);
@@ -70,7 +74,8 @@ pid_t pool_manager_pid(const struct pool_manager *manager);
 
 /** Open the dict or list of that name, or make an empty one. Dicts and lists have names of their
  *  own: one of each may have the same.
- *  name: 1..POOL_MANAGER_NAME_MAX bytes.  ret_dict, ret_list: owned; they keep the manager.
+ *  name: 1..POOL_MANAGER_NAME_MAX bytes.
+ *  ret_dict, ret_list: owned; to be freed before the manager.
  *  Returns 0, -EINVAL, or as above.
  *  Mirrors: manager.dict(), manager.list(). */
 int pool_manager_dict(struct pool_manager *manager, const char *name, struct pool_dict **ret_dict);
@@ -80,7 +85,8 @@ int pool_manager_list(struct pool_manager *manager, const char *name, struct poo
 void pool_dict_free(struct pool_dict *dict);
 void pool_list_free(struct pool_list *list);
 
-/** A copy of a dict or list as it was at one moment, in order.  key is empty in a list's. */
+/** A copy of a dict or list as it was at one moment, in order. All bytes are aligned for any type;
+ *  key is empty in a list's. */
 struct pool_entry {
     struct pool_bytes key;
     struct pool_bytes value;
@@ -88,7 +94,7 @@ struct pool_entry {
 struct pool_entries {
     struct pool_entry *entries; /* owned, with all their bytes, by pool_entries_done() */
     size_t count;
-    void *memory;
+    void *memory; /* where the bytes are */
 };
 
 /** Free what a copy holds and make it empty. */
@@ -99,7 +105,8 @@ void pool_entries_done(struct pool_entries *entries);
 /** dict[key] = value.  Returns 0. */
 int pool_dict_set(struct pool_dict *dict, struct pool_bytes key, struct pool_bytes value);
 
-/** dict[key].  Returns 0 or -ENOENT.  message: as for queues. */
+/** dict[key].  message: as for queues, here and below: untouched unless there is something to put
+ *  into it; the bytes asked with may lie in it.  Returns 0 or -ENOENT. */
 int pool_dict_get(struct pool_dict *dict, struct pool_bytes key, struct pool_message *message);
 
 /** key in dict.  Returns 1 or 0. */
