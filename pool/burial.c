@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "supervisor_priv.h"
@@ -26,13 +25,7 @@
 
 static void describe_end(const struct remote *remote, char *text, size_t size_bytes)
 {
-    if (!remote->has_status)
-        snprintf(text, size_bytes, "ended, nobody knows how");
-    else if (WIFSIGNALED(remote->wait_status))
-        snprintf(text, size_bytes, "was killed by signal %d (%s)", WTERMSIG(remote->wait_status),
-                 strsignal(WTERMSIG(remote->wait_status)));
-    else
-        snprintf(text, size_bytes, "exited with status %d", WEXITSTATUS(remote->wait_status));
+    pool_outcome_describe_end(remote->has_status ? &remote->wait_status : NULL, text, size_bytes);
 }
 
 /* An outcome that tells how a worker ended. */
@@ -40,10 +33,8 @@ static struct outcome outcome_of_end(const struct remote *remote, int code)
 {
     struct outcome outcome = pool_outcome_of(code);
     outcome.worker_pid = remote->pid;
-    if (remote->has_status && WIFSIGNALED(remote->wait_status))
-        outcome.signal = WTERMSIG(remote->wait_status);
-    if (remote->has_status && WIFEXITED(remote->wait_status))
-        outcome.exit_status = WEXITSTATUS(remote->wait_status);
+    if (remote->has_status)
+        pool_outcome_set_end(&outcome, remote->wait_status);
     return outcome;
 }
 

@@ -161,6 +161,8 @@ void pool_call_run(const struct call_spec *spec, struct outcome *ret_outcome)
         if (spec->deadline_ns > 0)
             call.ends_at_ns = pool_time_now_ns() + spec->deadline_ns;
         r = spec->task->run(&call);
+        if (spec->returned)
+            *spec->returned = r;
     }
     take_outcome(&call, r, ret_outcome);
     if (call.result != call.small)

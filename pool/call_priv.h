@@ -29,6 +29,7 @@ struct call_spec {
     const atomic_bool *token; /* cancelled from outside; NULL: never */
     pid_t pid;                /* of this process */
     struct call_local *local;
+    int *returned; /* NULL, or where to put what the task returned, if it got to run */
 };
 
 /** Run a task and say how it ended.

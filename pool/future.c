@@ -8,9 +8,6 @@
 #include "origin_priv.h"
 #include "sync_priv.h"
 
-/* Linux has no errno value from here on. */
-#define ERRNO_END 4096
-
 /* A slab is small, so that one future that is kept does not keep many. */
 struct future_slab {
     atomic_uint alive; /* futures that are not freed */
@@ -128,19 +125,6 @@ struct pool_future *pool_future_free(struct pool_future *future)
 
 /* ---- Done ---------------------------------------------------------------------------------- */
 
-/* Every failure has words: the code's own if nobody gave others. */
-static void give_words(struct outcome *outcome)
-{
-    char text[128];
-    if (outcome->code == 0 || outcome->message)
-        return;
-    const int code = outcome->code == -EREMOTEIO ? outcome->task_code : outcome->code;
-    if (code <= -ERRNO_END) /* a task may return any number */
-        outcome->message = strdup("failed");
-    else
-        outcome->message = strdup(strerror_r(-code, text, sizeof(text)));
-}
-
 static void wake_by_fd(int fd)
 {
     const uint64_t one = 1;
@@ -150,7 +134,7 @@ static void wake_by_fd(int fd)
 
 bool pool_future_publish(struct pool_future *future, struct outcome *outcome)
 {
-    give_words(outcome);
+    pool_outcome_give_words(outcome);
     pthread_mutex_lock(&future->lock);
     const bool first = !atomic_load_explicit(&future->done, memory_order_relaxed);
     if (first) {

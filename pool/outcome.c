@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+
+/* Linux has no errno value from here on. */
+#define ERRNO_END 4096
 
 struct outcome pool_outcome_of(int code)
 {
@@ -22,6 +26,37 @@ void pool_outcome_say(struct outcome *outcome, const char *format, ...)
     va_end(args);
     free(outcome->message);
     outcome->message = strdup(text);
+}
+
+void pool_outcome_give_words(struct outcome *outcome)
+{
+    char text[128];
+    if (outcome->code == 0 || outcome->message)
+        return;
+    const int code = outcome->code == -EREMOTEIO ? outcome->task_code : outcome->code;
+    if (code <= -ERRNO_END) /* a task may return any number */
+        outcome->message = strdup("failed");
+    else
+        outcome->message = strdup(strerror_r(-code, text, sizeof(text)));
+}
+
+void pool_outcome_set_end(struct outcome *outcome, int wait_status)
+{
+    if (WIFSIGNALED(wait_status))
+        outcome->signal = WTERMSIG(wait_status);
+    if (WIFEXITED(wait_status))
+        outcome->exit_status = WEXITSTATUS(wait_status);
+}
+
+void pool_outcome_describe_end(const int *wait_status, char *text, size_t size_bytes)
+{
+    if (!wait_status)
+        snprintf(text, size_bytes, "ended, nobody knows how");
+    else if (WIFSIGNALED(*wait_status))
+        snprintf(text, size_bytes, "was killed by signal %d (%s)", WTERMSIG(*wait_status),
+                 strsignal(WTERMSIG(*wait_status)));
+    else
+        snprintf(text, size_bytes, "exited with status %d", WEXITSTATUS(*wait_status));
 }
 
 int pool_outcome_set_value(struct outcome *outcome, const void *data, size_t size_bytes)

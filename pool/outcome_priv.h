@@ -42,6 +42,14 @@ struct outcome pool_outcome_of(int code);
 void pool_outcome_say(struct outcome *outcome, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/** Every failure has words: the code's own if nobody gave others. */
+void pool_outcome_give_words(struct outcome *outcome);
+
+/** How its process ended, as waitpid() says: in `signal` and `exit_status`; and for people, as the
+ *  end of a sentence.  wait_status: NULL if nobody knows. */
+void pool_outcome_set_end(struct outcome *outcome, int wait_status);
+void pool_outcome_describe_end(const int *wait_status, char *text, size_t size_bytes);
+
 /** Copy a value in.  Returns 0 or -ENOMEM. */
 int pool_outcome_set_value(struct outcome *outcome, const void *data, size_t size_bytes);
 

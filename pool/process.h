@@ -29,16 +29,24 @@
  *
  * The life of a process. It is forked from a clean copy of this program (like a pool's workers, and
  * for the same reasons), runs its target and exits: with status 0 if the target returned 0, with
- * the target's value (1..255) if that was positive, with 1 if it failed. What it printed is
- * flushed; exit handlers of the host program do not run in it. Its standard input is /dev/null.
+ * the target's value if that was positive (255 if it was more), with 1 if it failed. What it
+ * printed is flushed; exit handlers of the host program do not run in it. Its standard input is
+ * /dev/null; working directory and environment are those of the time when the copy was made, which
+ * is the first start; SIGINT, SIGHUP and SIGPIPE are ignored if the program ignored them then.
  * Queues, pipes, locks and the rest of ipc.h and manager.h reach it as descriptors of the item.
  *
  * Daemons, and the end of the program. exit(), and so returning from main(), first stops the
  * daemons that still run (SIGTERM, SIGKILL after half a second), then waits for all other
  * processes. If this program ends in another way (a signal, _exit()), its daemons are killed; the
- * others go on.
+ * others go on. A process is such a program itself: it may start processes and pools, and what is
+ * said here is true of its own end, by return or by exit().
  *
- * Forks: in a child that the host forks, every call returns -ESTALE (or false, 0, or nothing).
+ * The clean copy is stopped when the last object is freed and no process runs; so a program that
+ * starts many, one after the other, does well to keep one object.
+ *
+ * Forks: a process belongs to the program that made it. In a child that the host forks, every call
+ * on it returns -ESTALE (or false, or 0); its name can be asked for, and it should be freed, which
+ * closes the child's copies of its descriptors.
  *
  * Thread safety: every function here may be called from any thread, but an object must not be freed
  * while another call on it runs. */
@@ -88,12 +96,13 @@ struct pool_runnable {
     }
 
 /** The same for a struct that carries its own run: the task gets a copy of it, taken now.
+ *  Returns as above; -EINVAL also for a struct without run or of no proper size.
  *  Mirrors: a subclass of Process with run(). */
 int pool_process_create_runnable(const struct pool_runnable *self,
                                  const struct pool_process_options *options,
                                  struct pool_process **ret_process);
 
-/** In the run of such a struct: fetch the copy.
+/** In the run of such a struct: fetch the copy. Its member `run` is NULL.
  *  Returns 0, or -EBADMSG if it has another size (which is then also the task's error). */
 int pool_process_self(struct pool_call *call, void *ret_self, size_t size_bytes);
 
@@ -102,7 +111,8 @@ int pool_process_self(struct pool_call *call, void *ret_self, size_t size_bytes)
  *    -EALREADY  it was started before: a process runs once
  *    -ELOOP     processes and pools are nested too deep
  *    -EAGAIN, -EMFILE, -ENOMEM, ...  the system has no more processes, descriptors or memory now;
- *               it may be tried again.
+ *               nothing has run, and it may be tried again
+ *    -ESTALE    in a forked child.
  *  Mirrors: Process.start(). */
 int pool_process_start(struct pool_process *process);
 
@@ -119,17 +129,23 @@ bool pool_process_is_alive(struct pool_process *process);
 int pool_process_terminate(struct pool_process *process);
 int pool_process_kill(struct pool_process *process);
 
-/** How it ended: its exit status, or minus the number of the signal that ended it.
+/** How it ended: its exit status, or minus the number of the signal that ended it; 255 if that is
+ *  not known. (It is told by the process that starts processes, pool-zygote in ps(1). If that is
+ *  killed, its daemons die with it, the others go on, and the next start makes another.)
  *  Returns 0, or -EAGAIN while it has not ended (or not begun).
  *  Mirrors: Process.exitcode. */
 int pool_process_exitcode(struct pool_process *process, int *ret_code);
 
-/** What its target had to say about its failure, or how it was ended: as for a future, with
- *  code 0, -EREMOTEIO or -EOWNERDEAD.  Pointers are borrowed until the process is freed.
+/** What its target had to say about its failure, or how it was ended.
+ *  ret_error: its pointers are borrowed until the process is freed; its code is
+ *    0            the target returned 0 or more, or called exit(0)
+ *    -EREMOTEIO   it failed: task_code, message and where are its own
+ *    -EOWNERDEAD  it ended in another way: signal or exit_status say how.
  *  Returns 0, or -EAGAIN while it has not ended. */
 int pool_process_error(struct pool_process *process, struct pool_error *ret_error);
 
-/** pid: 0 before the start.  name, daemon: as given.
+/** pid: 0 before the start; it may be another's once the process has ended.  name, daemon: as
+ *  given.
  *  Mirrors: Process.pid, .name, .daemon. */
 pid_t pool_process_pid(const struct pool_process *process);
 const char *pool_process_name(const struct pool_process *process);

@@ -5,7 +5,9 @@
  *   the table   that main() gave, written once before any pool exists: running the program again
  *               with ZYGOTE_ARGUMENT will reach pool_main() and find the same tasks.
  *   the list    of pools that were shut down without waiting and not freed. The work in them goes
- *               on, so the program's end waits for it (as Python does at exit). */
+ *               on, so the program's end waits for it (as Python does at exit).
+ *
+ * Its processes (family.c) are dealt with after that: those pools' tasks may need them. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <unistd.h>
 
 #include "context_priv.h"
+#include "family_priv.h"
 #include "origin_priv.h"
 #include "pool_priv.h"
 #include "program_priv.h"
@@ -56,11 +59,8 @@ void pool_program_forget(struct pool *pool)
     pthread_mutex_unlock(&shut_lock);
 }
 
-/* exit() was called, in the process that called pool_main() and not in a child of it. */
-static void epilogue(void)
+static void end_pools(void)
 {
-    if (atomic_load(&program_origin) != pool_origin_now())
-        return;
     for (;;) {
         pthread_mutex_lock(&shut_lock);
         struct pool *pool = shut_first;
@@ -70,24 +70,49 @@ static void epilogue(void)
     }
 }
 
-int pool_main(int argc, char **argv, const struct pool_tasks *tasks)
+void pool_program_epilogue(void)
+{
+    end_pools();
+    pool_family_end();
+}
+
+/* exit() was called: in the process that has the epilogue, or in a child that it forked? */
+static void at_exit(void)
+{
+    if (atomic_load(&program_origin) == pool_origin_now())
+        pool_program_epilogue();
+}
+
+int pool_program_begin(void)
 {
     static atomic_flag has_epilogue = ATOMIC_FLAG_INIT;
+    atomic_store(&program_origin, pool_origin_now());
+    if (!atomic_flag_test_and_set(&has_epilogue) && atexit(at_exit) != 0)
+        return -ENOMEM;
+    return 0;
+}
+
+/* Does not return if this process is to be a zygote. */
+static void become_zygote_if_asked(const char *argument, const struct pool_tasks *tasks)
+{
+    const size_t head_size = strlen(ZYGOTE_ARGUMENT);
+    char *behind_depth;
+    if (strncmp(argument, ZYGOTE_ARGUMENT, head_size) != 0 ||
+        !pool_zygote_wanted(ZYGOTE_CONTROL_FD))
+        return;
+    pool_context_set_program_depth((unsigned)strtoul(argument + head_size, &behind_depth, 10));
+    const pid_t host = *behind_depth == ',' ? (pid_t)strtol(behind_depth + 1, NULL, 10) : 0;
+    /* Not exit(): in a worker, that would run the host program's exit handlers. */
+    _exit(pool_zygote_run(ZYGOTE_CONTROL_FD, tasks, host));
+}
+
+int pool_main(int argc, char **argv, const struct pool_tasks *tasks)
+{
     int r = pool_table_check(tasks);
     if (r < 0)
         return r;
-    const size_t argument_size = strlen(ZYGOTE_ARGUMENT);
     atomic_store(&program_tasks, tasks); /* a task may create a pool as well */
-    if (argc == 2 && strncmp(argv[1], ZYGOTE_ARGUMENT, argument_size) == 0) {
-        const int control_fd = ZYGOTE_CONTROL_FD;
-        if (pool_zygote_wanted(control_fd)) {
-            pool_context_set_program_depth((unsigned)strtoul(argv[1] + argument_size, NULL, 10));
-            /* Not exit(): in a worker, that would run the host program's exit handlers. */
-            _exit(pool_zygote_run(control_fd, tasks));
-        }
-    }
-    atomic_store(&program_origin, pool_origin_now());
-    if (!atomic_flag_test_and_set(&has_epilogue) && atexit(epilogue) != 0)
-        return -ENOMEM;
-    return 0;
+    if (argc == 2)
+        become_zygote_if_asked(argv[1], tasks);
+    return pool_program_begin();
 }

@@ -12,4 +12,10 @@ const struct pool_tasks *pool_program_tasks_get(void);
 void pool_program_remember(struct pool *pool);
 void pool_program_forget(struct pool *pool);
 
+/** From now on exit() runs the epilogue in this process.  Returns 0 or -ENOMEM. */
+int pool_program_begin(void);
+
+/** The program ends: wait for such pools, and deal with the processes that it has started. */
+void pool_program_epilogue(void);
+
 #endif

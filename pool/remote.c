@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "sync_priv.h"
+#include "wire_task_priv.h"
 
 /* ---- Create and free ----------------------------------------------------------------------- */
 
@@ -122,36 +123,12 @@ bool pool_remote_fits_page(const struct job *job)
     return job->payload_bytes <= SLOT_PAYLOAD_BYTES && job->fd_count == 0;
 }
 
-/* Send a head and a payload, in the message or in a memfd of its own. */
-static int send_body(struct remote *remote, struct wire_task *head, const void *payload,
-                     const int *more_fds, size_t more_count)
-{
-    int fds[WIRE_FDS_MAX];
-    size_t count = 0;
-    struct iovec parts[] = {{head, sizeof(*head)}, {(void *)payload, head->payload_bytes}};
-    int memfd = -1;
-    if (head->payload_bytes > WIRE_INLINE_MAX) {
-        int r = pool_blob_to_memfd(&parts[1], 1, &memfd);
-        if (r < 0)
-            return r;
-        head->in_memfd = 1;
-        parts[1].iov_len = 0;
-        fds[count++] = memfd;
-    }
-    if (more_count > 0)
-        memcpy(fds + count, more_fds, more_count * sizeof(fds[0]));
-    int r = pool_wire_send(remote->socket_fd, parts, 2, fds, count + more_count);
-    if (memfd >= 0)
-        close(memfd);
-    return r;
-}
-
 int pool_remote_send_start(struct remote *remote, uint32_t task_index, const void *payload,
                            size_t payload_bytes)
 {
     struct wire_task head = {
         .type = WIRE_START, .task_index = task_index, .payload_bytes = payload_bytes};
-    return send_body(remote, &head, payload, NULL, 0);
+    return pool_wire_send_task(remote->socket_fd, &head, payload, NULL, 0);
 }
 
 int pool_remote_send(struct remote *remote, struct job *job, uint32_t cost_ns)
@@ -173,7 +150,7 @@ int pool_remote_send(struct remote *remote, struct job *job, uint32_t cost_ns)
                                  .number = number,
                                  .task_index = job->task_index,
                                  .payload_bytes = job->payload_bytes};
-        r = send_body(remote, &head, job->payload, job->fds, job->fd_count);
+        r = pool_wire_send_task(remote->socket_fd, &head, job->payload, job->fds, job->fd_count);
     }
     struct flight *flight = &remote->flights[number % PAGE_SLOTS];
     if (r < 0) { /* it cannot have started without the message */
@@ -254,18 +231,6 @@ struct job *pool_remote_release(struct remote *remote, uint32_t number)
 
 /* ---- Results ------------------------------------------------------------------------------- */
 
-/* Might a sound worker say this? */
-static bool code_is_sound(int32_t code, uint64_t value_bytes)
-{
-    return code == 0 || ((code == -EREMOTEIO || code == -ETIME) && value_bytes == 0);
-}
-
-/* Words that a worker sent, as a string of ours; NULL for none. */
-static char *copy_words(const uint8_t *bytes, size_t size_bytes)
-{
-    return size_bytes > 0 ? strndup((const char *)bytes, size_bytes) : NULL;
-}
-
 /* What does a slot hold?  Returns 1 with a result in ret_outcome, or -EBADMSG. */
 static int read_slot(const struct remote *remote, const struct wire_slot *slot,
                      struct outcome *ret_outcome)
@@ -279,13 +244,14 @@ static int read_slot(const struct remote *remote, const struct wire_slot *slot,
     if (value_bytes > SLOT_RESULT_BYTES ||
         value_bytes + message_bytes + where_bytes > SLOT_RESULT_BYTES ||
         message_bytes >= MESSAGE_BYTES || where_bytes >= WHERE_BYTES ||
-        !code_is_sound(code, value_bytes))
+        !pool_wire_code_is_sound(code, value_bytes))
         return -EBADMSG;
     *ret_outcome = pool_outcome_of(code);
     ret_outcome->task_code = code == -EREMOTEIO ? task_code : 0;
     ret_outcome->worker_pid = remote->pid;
-    ret_outcome->message = copy_words(slot->result + value_bytes, message_bytes);
-    ret_outcome->where = copy_words(slot->result + value_bytes + message_bytes, where_bytes);
+    ret_outcome->message = pool_wire_copy_words(slot->result + value_bytes, message_bytes);
+    ret_outcome->where =
+        pool_wire_copy_words(slot->result + value_bytes + message_bytes, where_bytes);
     int r = pool_outcome_set_value(ret_outcome, slot->result, value_bytes);
     if (r < 0) { /* our own shortage: the result is lost, and says so */
         ret_outcome->code = r;
@@ -339,60 +305,15 @@ bool pool_remote_listen(struct remote *remote)
     return true;
 }
 
-/* Does the head fit the message's size? A worker is not trusted. */
-static bool head_is_sound(const struct wire_result *head, size_t size_bytes,
-                          const struct wire_fds *fds)
-{
-    if (!code_is_sound(head->code, head->value_bytes) || head->message_bytes >= MESSAGE_BYTES ||
-        head->where_bytes >= WHERE_BYTES)
-        return false;
-    const size_t words_bytes = (size_t)head->message_bytes + head->where_bytes;
-    if (head->in_memfd)
-        return size_bytes == sizeof(*head) + words_bytes && (fds->count == 1 || fds->lost);
-    return head->value_bytes <= WIRE_INLINE_MAX && fds->count == 0 &&
-           size_bytes == sizeof(*head) + head->value_bytes + words_bytes;
-}
-
-/* The value, from the message or the memfd.  Returns 0 or -errno. */
-static int take_value(const struct wire_result *head, const uint8_t *inline_bytes,
-                      const struct wire_fds *fds, struct outcome *outcome)
-{
-    if (!head->in_memfd)
-        return pool_outcome_set_value(outcome, inline_bytes, (size_t)head->value_bytes);
-    return fds->lost
-               ? -EMFILE
-               : pool_blob_from_memfd(fds->fds[0], (size_t)head->value_bytes, &outcome->value);
-}
-
 /* Read a message of wire_result's form.  Returns 0 or -EBADMSG. */
 static int read_outcome(const struct remote *remote, const void *message, size_t size_bytes,
                         const struct wire_fds *fds, struct wire_result *ret_head,
                         struct outcome *ret_outcome)
 {
-    if (size_bytes < sizeof(*ret_head))
-        return -EBADMSG;
-    memcpy(ret_head, message, sizeof(*ret_head));
-    if (!head_is_sound(ret_head, size_bytes, fds))
-        return -EBADMSG;
-    const uint8_t *body = (const uint8_t *)message + sizeof(*ret_head);
-    const uint8_t *words = body + (ret_head->in_memfd ? 0 : ret_head->value_bytes);
-    struct outcome outcome = pool_outcome_of(ret_head->code);
-    outcome.task_code = ret_head->code == -EREMOTEIO ? ret_head->task_code : 0;
-    outcome.worker_pid = remote->pid;
-    if (ret_head->code == 0) {
-        int r = take_value(ret_head, body, fds, &outcome);
-        if (r == -EBADMSG)
-            return r;
-        if (r < 0) {
-            outcome.code = r;
-            pool_outcome_say(&outcome, "its result could not be received: %s", strerror(-r));
-        }
-    }
-    if (!outcome.message)
-        outcome.message = copy_words(words, ret_head->message_bytes);
-    outcome.where = copy_words(words + ret_head->message_bytes, ret_head->where_bytes);
-    *ret_outcome = outcome;
-    return 0;
+    int r = pool_wire_read_outcome(message, size_bytes, fds, ret_head, ret_outcome);
+    if (r == 0)
+        ret_outcome->worker_pid = remote->pid;
+    return r;
 }
 
 int pool_remote_read_result(struct remote *remote, const void *message, size_t size_bytes,
@@ -423,9 +344,12 @@ int pool_remote_read_ready(struct remote *remote, const void *message, size_t si
     if (remote->ready || remote->failed_init)
         return -EBADMSG;
     int r = read_outcome(remote, message, size_bytes, fds, &head, &remote->init_outcome);
-    if (r == 0)
-        remote->failed_init = remote->init_outcome.code != 0;
-    return r;
+    if (r < 0)
+        return r;
+    if (remote->pid == 0) /* it was faster than SPAWNED, which has the last word */
+        remote->init_outcome.worker_pid = remote->pid = (pid_t)head.number;
+    remote->failed_init = remote->init_outcome.code != 0;
+    return 0;
 }
 
 /* ---- Ending -------------------------------------------------------------------------------- */

@@ -108,7 +108,8 @@ static int start_remote(struct supervisor *supervisor, struct remote *remote, in
         r = pool_supervisor_watch(supervisor, remote->socket_fd, EPOLLIN, EVENT_SOCKET, remote->id);
     if (r < 0)
         return r;
-    r = pool_zygote_client_spawn(&supervisor->zygote, remote->id, socket_fd, page_fd);
+    const int fds[] = {socket_fd, page_fd};
+    r = pool_zygote_client_spawn(&supervisor->zygote, WIRE_WORKER, remote->id, fds, 2);
     if (r < 0)
         pool_supervisor_unwatch(supervisor, remote->socket_fd);
     return r;

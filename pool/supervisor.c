@@ -155,8 +155,8 @@ void pool_supervisor_wake(struct supervisor *supervisor)
 static int start_zygote(struct supervisor *supervisor)
 {
     const struct pool *pool = supervisor->pool;
-    int r = pool_zygote_client_start(&supervisor->zygote, supervisor->program, pool->tasks,
-                                     pool->depth + 1);
+    const struct zygote_role role = {.depth = pool->depth + 1};
+    int r = pool_zygote_client_start(&supervisor->zygote, supervisor->program, pool->tasks, role);
     if (r < 0)
         return r;
     r = pool_supervisor_watch(supervisor, supervisor->zygote.control_fd, EPOLLIN, EVENT_CONTROL, 0);

@@ -1,11 +1,15 @@
 /* wire_priv.h: what host, zygote and workers say to each other; private to pool.
  *
- * Three kinds of process take part in a process pool:
+ * Four kinds of process take part:
  *
- *   host    the program that called pool_create(). Its supervisor thread owns everything here.
- *   zygote  the worker program, started by the host and still single-threaded: it forks workers,
- *           reaps them, and tells how they ended. It runs no task.
- *   worker  forked by the zygote; runs tasks, one at a time.
+ *   host     the program that called pool_create() or pool_process_start(). A pool's supervisor
+ *            thread owns everything here that is a pool's; what is of the processes of process.h
+ *            stands in family_priv.h.
+ *   zygote   the worker program, started by the host and still single-threaded: it forks workers
+ *            or processes, reaps them, and tells how they ended. It runs no task. Each pool has
+ *            one, and all processes together have one.
+ *   worker   forked by a pool's zygote; runs tasks, one at a time.
+ *   process  forked by the family's zygote; runs one task, its target.
  *
  * Sockets are SOCK_SEQPACKET pairs: a message arrives whole or not at all, end of file means the
  * peer is gone, descriptors can come along. Nobody but its two owners holds an end of one, unless
@@ -13,12 +17,14 @@
  *
  *   host <-> zygote ("control")          host <-> each worker
  *     <- HELLO  version, table hash        -> START   the initializer's call, if there is one
- *     -> SPAWN  id + [socket, page]        <- READY   code of the initializer (+ its words)
+ *     -> SPAWN  id, kind + [socket, page]  <- READY   code of the initializer (+ its words)
  *     <- SPAWNED id, pid + [pidfd]         -> TASK    payload that is not on the page
  *     <- FAILED  id, errno                 <- RESULT  value that is not on the page
- *     -> KILL    id: of a worker whose     <> BELL    look at the page
- *                pidfd was lost
- *     <- EXITED  id, pid, wait status
+ *     -> KILL    id: of one whose pidfd    <> BELL    look at the page
+ *                was lost
+ *     <- EXITED  id, pid, wait status    host <-> each process, which has no page
+ *                                          -> START   the target's call, after SPAWNED
+ *                                          <- RESULT  how the target returned, if it did
  *
  * A payload or value above WIRE_INLINE_MAX travels as a sealed memfd (blob_priv.h), which is then
  * the message's first descriptor.
@@ -59,7 +65,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#define WIRE_VERSION    2
+#define WIRE_VERSION    3
 #define WIRE_INLINE_MAX ((size_t)64 * 1024)
 #define WIRE_FDS_MAX    65 /* POOL_FDS_MAX and the payload's memfd */
 
@@ -77,14 +83,24 @@ enum wire_type {
     WIRE_BELL,
 };
 
+/** What SPAWN asks for. */
+enum wire_kind {
+    WIRE_WORKER,  /* ends with the zygote */
+    WIRE_DAEMON,  /* a process that ends with the zygote */
+    WIRE_PROCESS, /* a process that does not */
+};
+
 struct wire_control {
     uint32_t type;
-    uint32_t worker_id;
+    uint32_t worker_id; /* or a process's */
     int32_t pid;
-    int32_t value;       /* FAILED: positive errno; EXITED: wait status; HELLO: WIRE_VERSION */
+    int32_t value;       /* FAILED: positive errno; EXITED: wait status; HELLO: WIRE_VERSION;
+                            SPAWN: enum wire_kind */
     uint64_t table_hash; /* HELLO */
 };
 _Static_assert(sizeof(struct wire_control) == 24, "no padding");
+
+#define WIRE_NAME_BYTES 16 /* what the kernel keeps of a process's name, with its terminator */
 
 /** START (task_index WIRE_NO_TASK without an initializer) and TASK; the payload follows. */
 struct wire_task {
@@ -93,13 +109,20 @@ struct wire_task {
     uint32_t task_index;
     uint32_t in_memfd;
     uint64_t payload_bytes;
-    uint64_t zero; /* the payload behind it starts at a multiple of JOB_ALIGN */
+    uint32_t depth;             /* START of a process: how deep what it starts is nested */
+    uint32_t zero;              /* the payload behind it starts at a multiple of JOB_ALIGN */
+    char name[WIRE_NAME_BYTES]; /* START of a process */
 };
-_Static_assert(sizeof(struct wire_task) == 32, "no padding, aligned payload");
+_Static_assert(sizeof(struct wire_task) == 48, "no padding, aligned payload");
 
 #define WIRE_NO_TASK UINT32_MAX
 
-/** RESULT and READY; value, message and where follow, one after the other. */
+/** Set in the task_index of a process whose target is not in the table but the library's own (enum
+ *  process_builtin). */
+#define WIRE_BUILTIN UINT32_C(0x80000000)
+
+/** RESULT and READY (whose number is the worker's pid: it may come before SPAWNED does); value,
+ *  message and where follow, one after the other. */
 struct wire_result {
     uint32_t type;
     uint32_t number;

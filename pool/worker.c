@@ -6,7 +6,6 @@
 #include "worker_priv.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,12 +14,10 @@
 
 #include "call_priv.h"
 #include "sync_priv.h"
-#include "wire_priv.h"
+#include "wire_task_priv.h"
 
 /* Exit statuses that people may meet in pool_error.exit_status. */
 enum { EXIT_SETUP = 120, EXIT_PROTOCOL = 121, EXIT_INITIALIZER = 122 };
-
-#define TOO_MANY_REFS_WAIT_MS 5
 
 struct worker {
     int socket_fd;
@@ -28,92 +25,9 @@ struct worker {
     struct wire_page *page;
     const struct pool_tasks *tasks;
     struct call_local local;
-    uint32_t number; /* of the next task */
-    /* The last TASK message, until its turn comes. */
-    bool has_body;
-    size_t body_bytes; /* of the whole message */
-    struct wire_fds body_fds;
-    _Alignas(JOB_ALIGN) uint8_t body[sizeof(struct wire_task) + WIRE_INLINE_MAX];
+    uint32_t number;       /* of the next task */
+    struct wire_body body; /* the last TASK message, until its turn comes */
 };
-
-/* ---- Messages ------------------------------------------------------------------------------ */
-
-static void drop_body(struct worker *worker)
-{
-    if (worker->has_body)
-        pool_wire_fds_done(&worker->body_fds);
-    worker->has_body = false;
-}
-
-static const struct wire_task *body_head(const struct worker *worker)
-{
-    return (const void *)worker->body;
-}
-
-/* Sleep until a message comes; keep it if it is a body.  Returns 1, 0 at end of file, -errno. */
-static int receive(struct worker *worker)
-{
-    struct wire_fds fds;
-    drop_body(worker);
-    ssize_t got = pool_wire_receive(worker->socket_fd, worker->body, sizeof(worker->body), &fds);
-    if (got <= 0)
-        return (int)got;
-    const struct wire_task *head = body_head(worker);
-    const uint32_t type = head->type;
-    if (type == WIRE_BELL && fds.count == 0)
-        return 1;
-    worker->body_fds = fds;
-    worker->body_bytes = (size_t)got;
-    worker->has_body = true;
-    if ((type != WIRE_TASK && type != WIRE_START) || worker->body_bytes < sizeof(*head))
-        return -EBADMSG;
-    if (head->in_memfd ? worker->body_bytes != sizeof(*head) || (fds.count == 0 && !fds.lost)
-                       : head->payload_bytes != worker->body_bytes - sizeof(*head))
-        return -EBADMSG;
-    return 1;
-}
-
-/* Send an outcome as a message. */
-static int send_outcome(struct worker *worker, uint32_t type, uint32_t number, uint64_t ran_ns,
-                        const struct outcome *outcome)
-{
-    struct pool_bytes value = pool_outcome_value(outcome);
-    const char *words = outcome->message ? outcome->message : "";
-    const char *where = outcome->where ? outcome->where : "";
-    struct wire_result result = {
-        .type = type,
-        .number = number,
-        .code = outcome->code,
-        .task_code = outcome->task_code,
-        .message_bytes = (uint32_t)strnlen(words, MESSAGE_BYTES - 1),
-        .where_bytes = (uint32_t)strnlen(where, WHERE_BYTES - 1),
-        .value_bytes = outcome->code == 0 ? value.size_bytes : 0,
-        .ran_ns = ran_ns,
-    };
-    int fd = -1;
-    if (result.value_bytes > WIRE_INLINE_MAX) {
-        const struct iovec part = {(void *)value.data, value.size_bytes};
-        int r = pool_blob_to_memfd(&part, 1, &fd);
-        if (r < 0) { /* the value cannot be handed over: the task fails with the system's word */
-            result.code = -EREMOTEIO;
-            result.task_code = r;
-            result.value_bytes = 0;
-        }
-    }
-    result.in_memfd = fd >= 0;
-    const struct iovec parts[] = {
-        {&result, sizeof(result)},
-        {(void *)value.data, fd >= 0 ? 0 : (size_t)result.value_bytes},
-        {(void *)words, result.message_bytes},
-        {(void *)where, result.where_bytes},
-    };
-    int r;
-    while ((r = pool_wire_send(worker->socket_fd, parts, 4, &fd, fd >= 0)) == -ETOOMANYREFS)
-        poll(NULL, 0, TOO_MANY_REFS_WAIT_MS); /* until the host has received some */
-    if (fd >= 0)
-        close(fd);
-    return r;
-}
 
 /* ---- One task ------------------------------------------------------------------------------ */
 
@@ -155,37 +69,13 @@ static int reply(struct worker *worker, struct wire_slot *slot, const struct out
     const int64_t ran_ns = pool_time_now_ns() - atomic_load(&slot->started_ns);
     if (!put_outcome(slot, outcome)) {
         atomic_store(&slot->word, slot_word(worker->number, SLOT_REPLIED));
-        return send_outcome(worker, WIRE_RESULT, worker->number, (uint64_t)ran_ns, outcome);
+        return pool_wire_send_outcome(worker->socket_fd, WIRE_RESULT, worker->number,
+                                      (uint64_t)ran_ns, outcome);
     }
     slot->ran_ns = (uint64_t)ran_ns;
     atomic_store(&slot->word, slot_word(worker->number, SLOT_DONE));
     ring_host(worker);
     return 0;
-}
-
-/* Bring a message's payload into memory and run the task. */
-static void run_body(struct worker *worker, struct call_spec *spec, struct outcome *ret_outcome)
-{
-    const struct wire_task *head = body_head(worker);
-    const size_t skip = head->in_memfd ? 1 : 0;
-    struct blob mapped = {0};
-    int r = worker->body_fds.lost ? -EMFILE : 0;
-    spec->payload = worker->body + sizeof(*head);
-    spec->payload_bytes = (size_t)head->payload_bytes;
-    if (r == 0 && head->in_memfd) {
-        r = pool_blob_from_memfd(worker->body_fds.fds[0], spec->payload_bytes, &mapped);
-        spec->payload = mapped.data;
-    }
-    if (r < 0) {
-        *ret_outcome = pool_outcome_of(-EREMOTEIO);
-        ret_outcome->task_code = r;
-        pool_outcome_say(ret_outcome, "the worker could not receive the task's data");
-        return;
-    }
-    spec->fds = worker->body_fds.fds + skip;
-    spec->fd_count = worker->body_fds.count - skip;
-    pool_call_run(spec, ret_outcome);
-    pool_blob_done(&mapped);
 }
 
 static int run_slot(struct worker *worker, struct wire_slot *slot)
@@ -200,12 +90,12 @@ static int run_slot(struct worker *worker, struct wire_slot *slot)
         .local = &worker->local,
     };
     if (slot->in_message)
-        run_body(worker, &spec, &outcome);
+        pool_wire_run_body(&worker->body, &spec, &outcome);
     else
         pool_call_run(&spec, &outcome);
     /* Both before the reply, so that a caller who has the result finds the descriptors closed, and
      * what the task printed printed. */
-    drop_body(worker);
+    pool_wire_body_done(&worker->body);
     fflush(stdout);
     int r = reply(worker, slot, &outcome);
     pool_outcome_done(&outcome);
@@ -222,7 +112,7 @@ static int serve_slot(struct worker *worker)
     const uint32_t taken = slot_word(worker->number, SLOT_TAKEN);
     int r = 0;
     if (word == sent && slot->in_message &&
-        !(worker->has_body && body_head(worker)->number == worker->number))
+        !(worker->body.full && pool_wire_body_head(&worker->body)->number == worker->number))
         return 0; /* its message is on its way, or the host will take it back */
     if (word == sent) {
         if (slot->task_index >= worker->tasks->count ||
@@ -259,7 +149,7 @@ static int serve(struct worker *worker)
             r = serve_slot(worker);
         }
         if (r == 0) {
-            r = receive(worker);
+            r = pool_wire_receive_body(worker->socket_fd, &worker->body);
             if (r <= 0)
                 return r;
         }
@@ -273,23 +163,23 @@ static int serve(struct worker *worker)
 static int make_ready(struct worker *worker)
 {
     struct outcome outcome = pool_outcome_of(0);
-    int r = receive(worker);
+    int r = pool_wire_receive_body(worker->socket_fd, &worker->body);
     if (r <= 0)
         return r;
-    if (!worker->has_body || body_head(worker)->type != WIRE_START)
+    if (!worker->body.full || pool_wire_body_head(&worker->body)->type != WIRE_START)
         return -EBADMSG;
-    const uint32_t index = body_head(worker)->task_index;
+    const uint32_t index = pool_wire_body_head(&worker->body)->task_index;
     if (index != WIRE_NO_TASK && index >= worker->tasks->count)
         return -EBADMSG;
     if (index != WIRE_NO_TASK) {
         struct call_spec spec = {
             .task = &worker->tasks->list[index], .pid = worker->pid, .local = &worker->local};
-        run_body(worker, &spec, &outcome);
+        pool_wire_run_body(&worker->body, &spec, &outcome);
         fflush(stdout);
     }
-    drop_body(worker);
+    pool_wire_body_done(&worker->body);
     pool_outcome_set_value(&outcome, NULL, 0);
-    r = send_outcome(worker, WIRE_READY, 0, 0, &outcome);
+    r = pool_wire_send_outcome(worker->socket_fd, WIRE_READY, (uint32_t)worker->pid, 0, &outcome);
     const int code = outcome.code;
     pool_outcome_done(&outcome);
     return r < 0 ? r : code == 0;
@@ -315,9 +205,10 @@ int pool_worker_run(int socket_fd, int page_fd, const struct pool_tasks *tasks)
         status = r < 0 && r != -EPIPE ? EXIT_PROTOCOL : ready ? 0 : EXIT_INITIALIZER;
         munmap(worker->page, sizeof(*worker->page));
     }
-    drop_body(worker);
+    pool_wire_body_done(&worker->body);
     pool_call_local_done(&worker->local);
-    close(socket_fd);
     free(worker);
+    /* The socket closes when the process ends, not before: the host kills one that has closed it.
+     */
     return status;
 }

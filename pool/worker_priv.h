@@ -5,7 +5,8 @@
 #include "pool.h"
 
 /** Serve tasks until the host closes the socket.
- *  socket_fd, page_fd: taken.  Returns the process's exit status. */
+ *  socket_fd, page_fd: taken; the socket is closed by the process's end, which is to follow.
+ *  Returns the process's exit status. */
 int pool_worker_run(int socket_fd, int page_fd, const struct pool_tasks *tasks);
 
 #endif

@@ -1,16 +1,24 @@
-/* zygote.c: a small, single-threaded process that forks workers on request.
+/* zygote.c: a small, single-threaded process that forks workers, or the processes of process.h, on
+ * request.
  *
  * Why not fork from the host: a host has threads, and after fork the child owns the memory but not
  * the threads that may have held malloc's or a decoder's locks in it; and fork takes time in
  * proportion to the host's memory. The zygote has neither problem.
  *
- * It is the parent of all workers, so it alone reaps them, and it can wait for any child because
- * every child is its own. The host learns of each end by an EXITED message. Nothing here blocks
- * on anything but the control socket and the signal descriptor.
+ * It is the parent of all of them, so it alone reaps them, and it can wait for any child because
+ * every child is its own. The host learns of each end by an EXITED message. A child is reaped only
+ * when there is room for that message: a host that has processes, and no thread for them, may not
+ * read for a long time. So nothing here blocks but poll().
  *
  * End: when the control socket reaches end of file (the host closed it, or died in whatever way),
- * every worker that is left is killed and reaped, and the zygote ends. Should the zygote be killed
- * itself, the kernel kills its workers (parent-death signal). */
+ * every worker and daemon that is left is killed and reaped, and the zygote ends; processes that
+ * are no daemons go on. Should the zygote be killed itself, the kernel kills its workers and
+ * daemons (parent-death signal).
+ *
+ * A child that the host forked may hold a copy of the control socket, and keep its end of file from
+ * being seen. Therefore a pool's zygote has a parent-death signal as well, which is tied to the
+ * thread that started it, the pool's own; the family's, which any thread may start, watches the
+ * host's process. */
 #include "zygote_priv.h"
 
 #include <errno.h>
@@ -26,23 +34,34 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "process_child_priv.h"
 #include "table_priv.h"
 #include "wire_priv.h"
 #include "worker_priv.h"
 
 enum { EXIT_SETUP = 120 };
 
+/* What Ctrl-C, a hang-up or a broken pipe mean to the host is the host's decision: the zygote and
+ * its workers ignore these. Processes of their own get them back as the host had them, so that one
+ * of a host under nohup does not die of a hang-up. */
+static const int host_signals[] = {SIGINT, SIGHUP, SIGPIPE};
+#define HOST_SIGNALS (sizeof(host_signals) / sizeof(host_signals[0]))
+
 struct child {
     uint32_t id;
+    enum wire_kind kind;
     pid_t pid;
 };
 
 struct zygote {
     int control_fd;
     int signal_fd;
+    int host_fd; /* pidfd of the host; -1: it is not watched */
     const struct pool_tasks *tasks;
-    struct child *children; /* those not yet reaped */
+    void (*handlers[HOST_SIGNALS])(int); /* SIG_DFL or SIG_IGN */
+    struct child *children;              /* those not yet reaped */
     size_t count, room;
+    bool unreaped; /* one may have ended */
 };
 
 bool pool_zygote_wanted(int control_fd)
@@ -64,34 +83,51 @@ static int say(const struct zygote *zygote, const struct wire_control *message, 
     return pool_wire_send(zygote->control_fd, &part, 1, fds, fd_count);
 }
 
-/* ---- In the new worker --------------------------------------------------------------------- */
+/* ---- In the new process -------------------------------------------------------------------- */
 
-/* Keep the standard descriptors, the socket and the page; nothing else may stay open: a sibling's
- * socket held here would hide that sibling's end of file. The two are moved to 3 and 4. */
-static int keep_only(int *socket_fd, int *page_fd)
+/* Keep the standard descriptors and these, which are moved to 3 and up; nothing else may stay open:
+ * a sibling's socket held here would hide that sibling's end of file. */
+static int keep_only(int *fds, int count)
 {
-    int high_socket = fcntl(*socket_fd, F_DUPFD_CLOEXEC, 5);
-    int high_page = fcntl(*page_fd, F_DUPFD_CLOEXEC, 5);
-    if (high_socket < 0 || high_page < 0 || dup3(high_socket, 3, O_CLOEXEC) < 0 ||
-        dup3(high_page, 4, O_CLOEXEC) < 0 || syscall(SYS_close_range, 5U, ~0U, 0U) < 0)
-        return -errno;
-    *socket_fd = 3;
-    *page_fd = 4;
-    return 0;
+    enum { FIRST = STDERR_FILENO + 1, KEPT_MAX = 2 };
+    int high[KEPT_MAX];
+    for (int i = 0; i < count; i++) /* first out of each other's way */
+        if ((high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST + count)) < 0)
+            return -errno;
+    for (int i = 0; i < count; i++)
+        if ((fds[i] = dup3(high[i], FIRST + i, O_CLOEXEC)) < 0)
+            return -errno;
+    return syscall(SYS_close_range, (unsigned)(FIRST + count), ~0U, 0U) < 0 ? -errno : 0;
 }
 
-static int worker_main(const struct zygote *zygote, int socket_fd, int page_fd, pid_t parent)
+/* Returns 0 or -errno. */
+static int leave_zygote(struct zygote *zygote, enum wire_kind kind, pid_t parent, int *fds)
 {
     sigset_t none;
     sigemptyset(&none);
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    if (getppid() != parent) /* it died before the line above */
-        return EXIT_SETUP;
-    prctl(PR_SET_NAME, "pool-worker", 0, 0, 0);
-    if (keep_only(&socket_fd, &page_fd) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-        return EXIT_SETUP;
+    if (kind != WIRE_PROCESS) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+        if (getppid() != parent) /* it died before the line above */
+            return -ESRCH;
+    }
+    int r = keep_only(fds, kind == WIRE_WORKER ? 2 : 1);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; kind != WIRE_WORKER && i < HOST_SIGNALS; i++)
+        signal(host_signals[i], zygote->handlers[i]);
+    if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+        return -errno;
     free(zygote->children);
-    return pool_worker_run(socket_fd, page_fd, zygote->tasks);
+    return 0;
+}
+
+static int child_main(struct zygote *zygote, enum wire_kind kind, pid_t parent, int *fds)
+{
+    prctl(PR_SET_NAME, kind == WIRE_WORKER ? "pool-worker" : "pool-process", 0, 0, 0);
+    if (leave_zygote(zygote, kind, parent, fds) < 0)
+        return EXIT_SETUP;
+    return kind == WIRE_WORKER ? pool_worker_run(fds[0], fds[1], zygote->tasks)
+                               : pool_process_child_run(fds[0], zygote->tasks);
 }
 
 /* ---- Spawning and reaping ------------------------------------------------------------------ */
@@ -110,10 +146,15 @@ static int make_room(struct zygote *zygote)
 }
 
 /* Returns 0 or -errno.  ret_pidfd: owned. */
-static int fork_worker(struct zygote *zygote, uint32_t id, int socket_fd, int page_fd,
-                       pid_t *ret_pid, int *ret_pidfd)
+static int fork_child(struct zygote *zygote, const struct wire_control *request,
+                      struct wire_fds *fds, pid_t *ret_pid, int *ret_pidfd)
 {
     const pid_t self = getpid();
+    const enum wire_kind kind = (enum wire_kind)request->value;
+    if (fds->lost)
+        return -EMFILE;
+    if (kind > WIRE_PROCESS || fds->count != (kind == WIRE_WORKER ? 2 : 1))
+        return -EBADMSG;
     int r = make_room(zygote);
     if (r < 0)
         return r;
@@ -121,7 +162,7 @@ static int fork_worker(struct zygote *zygote, uint32_t id, int socket_fd, int pa
     if (pid < 0)
         return -errno;
     if (pid == 0)
-        _exit(worker_main(zygote, socket_fd, page_fd, self));
+        _exit(child_main(zygote, kind, self, fds->fds));
     /* Not reaped yet, so the number cannot name anybody else. */
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) {
@@ -131,19 +172,25 @@ static int fork_worker(struct zygote *zygote, uint32_t id, int socket_fd, int pa
             continue;
         return r;
     }
-    zygote->children[zygote->count++] = (struct child){.id = id, .pid = pid};
+    zygote->children[zygote->count++] =
+        (struct child){.id = request->worker_id, .kind = kind, .pid = pid};
     *ret_pid = pid;
     *ret_pidfd = pidfd;
     return 0;
 }
 
-static int spawn(struct zygote *zygote, uint32_t id, const struct wire_fds *fds)
+/* It is nobody's: whatever it was to be, it must not be left behind. */
+static void kill_child(struct child *child)
 {
-    struct wire_control reply = {.type = WIRE_SPAWNED, .worker_id = id};
+    kill(child->pid, SIGKILL); /* not reaped yet: the number is its own */
+    child->kind = WIRE_WORKER;
+}
+
+static int spawn(struct zygote *zygote, const struct wire_control *request, struct wire_fds *fds)
+{
+    struct wire_control reply = {.type = WIRE_SPAWNED, .worker_id = request->worker_id};
     int pidfd = -1;
-    int r = fds->lost ? -EMFILE : -EBADMSG;
-    if (fds->count == 2)
-        r = fork_worker(zygote, id, fds->fds[0], fds->fds[1], &reply.pid, &pidfd);
+    int r = fork_child(zygote, request, fds, &reply.pid, &pidfd);
     if (r < 0) {
         reply.type = WIRE_FAILED;
         reply.value = -r;
@@ -153,7 +200,7 @@ static int spawn(struct zygote *zygote, uint32_t id, const struct wire_fds *fds)
         return r;
     close(pidfd);
     if (r < 0 && r != -EPIPE) { /* too many descriptors under way: without its pidfd it is no use */
-        kill(reply.pid, SIGKILL);
+        kill_child(&zygote->children[zygote->count - 1]);
         reply.type = WIRE_FAILED;
         reply.value = -r;
         r = say(zygote, &reply, NULL, 0);
@@ -161,11 +208,11 @@ static int spawn(struct zygote *zygote, uint32_t id, const struct wire_fds *fds)
     return r;
 }
 
-static void kill_child(const struct zygote *zygote, uint32_t id)
+static void kill_by_id(struct zygote *zygote, uint32_t id)
 {
     for (size_t i = 0; i < zygote->count; i++)
         if (zygote->children[i].id == id)
-            kill(zygote->children[i].pid, SIGKILL); /* not reaped yet: the number is its own */
+            kill_child(&zygote->children[i]);
 }
 
 /* Reap one child if there is one to reap.  Returns 1, 0 when there is none, or -errno. */
@@ -189,6 +236,34 @@ static int reap(struct zygote *zygote, int flags)
     return 1;
 }
 
+/* Reap those that have ended, as long as there is room to say so. */
+static void reap_ended(struct zygote *zygote)
+{
+    struct pollfd room = {.fd = zygote->control_fd, .events = POLLOUT};
+    while (zygote->unreaped && poll(&room, 1, 0) > 0)
+        zygote->unreaped = reap(zygote, WNOHANG) > 0;
+}
+
+/* How many children may not outlive this process? */
+static size_t count_bound(const struct zygote *zygote)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < zygote->count; i++)
+        count += zygote->children[i].kind != WIRE_PROCESS;
+    return count;
+}
+
+static void end_bound(struct zygote *zygote)
+{
+    close(zygote->control_fd); /* nobody reads there, and it may be full */
+    zygote->control_fd = -1;
+    for (size_t i = 0; i < zygote->count; i++)
+        if (zygote->children[i].kind != WIRE_PROCESS)
+            kill(zygote->children[i].pid, SIGKILL);
+    while (count_bound(zygote) > 0 && reap(zygote, 0) > 0)
+        continue;
+}
+
 /* ---- The process --------------------------------------------------------------------------- */
 
 /* A library may not assume 0, 1 and 2 are what they should be: if the host had closed them, the
@@ -207,12 +282,10 @@ static int fill_standard_fds(void)
 
 static int signals_init(struct zygote *zygote)
 {
-    /* Ctrl-C and a hang-up reach the whole process group; what they mean is the host's decision.
-     * SIGTERM keeps its meaning in workers, for deadlines, but must not end the zygote. */
+    /* SIGTERM keeps its meaning in workers, for deadlines, but must not end the zygote. */
     sigset_t set;
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < HOST_SIGNALS; i++)
+        zygote->handlers[i] = signal(host_signals[i], SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGCHLD);
     sigaddset(&set, SIGTERM);
@@ -222,20 +295,31 @@ static int signals_init(struct zygote *zygote)
     return zygote->signal_fd < 0 ? -errno : 0;
 }
 
-static int init(struct zygote *zygote)
+/* Be sure to end with the host.  host: 0 for a pool's.  Returns 0 or -errno. */
+static int tie_to_host(struct zygote *zygote, pid_t host)
+{
+    if (host == 0) /* it checks for an early death by the missing HELLO */
+        return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0;
+    zygote->host_fd = (int)syscall(SYS_pidfd_open, host, 0);
+    if (zygote->host_fd < 0)
+        return -errno;
+    return getppid() == host ? 0
+                             : -ESRCH; /* it is our parent still, so the descriptor is its own */
+}
+
+static int init(struct zygote *zygote, pid_t host)
 {
     const struct wire_control hello = {.type = WIRE_HELLO,
                                        .pid = getpid(),
                                        .value = WIRE_VERSION,
                                        .table_hash = pool_table_hash(zygote->tasks)};
     prctl(PR_SET_NAME, "pool-zygote", 0, 0, 0);
-    /* The thread that started us lives as long as the pool; the host checks for an early death by
-     * the missing HELLO. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     int r = fill_standard_fds();
     /* What the host had opened without close-on-exec is not for workers. */
     if (r == 0 && syscall(SYS_close_range, ZYGOTE_CONTROL_FD + 1U, ~0U, 0U) < 0)
         r = -errno;
+    if (r == 0)
+        r = tie_to_host(zygote, host);
     if (r == 0)
         r = signals_init(zygote);
     if (r == 0)
@@ -253,9 +337,9 @@ static int serve_control(struct zygote *zygote)
         return (int)got;
     int r = -EBADMSG;
     if (got == sizeof(request) && request.type == WIRE_SPAWN)
-        r = spawn(zygote, request.worker_id, &fds);
+        r = spawn(zygote, &request, &fds);
     if (got == sizeof(request) && request.type == WIRE_KILL) {
-        kill_child(zygote, request.worker_id);
+        kill_by_id(zygote, request.worker_id);
         r = 0;
     }
     pool_wire_fds_done(&fds);
@@ -266,33 +350,46 @@ static void serve_signals(struct zygote *zygote)
 {
     struct signalfd_siginfo info;
     while (read(zygote->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-        continue; /* which signals does not matter: children are asked for below */
-    while (reap(zygote, WNOHANG) > 0)
-        continue;
+        zygote->unreaped = true; /* which signal it was does not matter */
 }
 
-int pool_zygote_run(int control_fd, const struct pool_tasks *tasks)
+/* Serve until the host is gone.  Returns 0, or -errno. */
+static int serve(struct zygote *zygote)
 {
-    struct zygote zygote = {.control_fd = control_fd, .signal_fd = -1, .tasks = tasks};
-    int r = init(&zygote);
-    struct pollfd waits[] = {{.fd = control_fd, .events = POLLIN},
-                             {.fd = zygote.signal_fd, .events = POLLIN}};
-    if (r == 0)
-        r = 1;
-    while (r > 0) {
-        if (poll(waits, 2, -1) < 0) {
-            r = errno == EINTR ? 1 : -errno;
-            continue;
+    enum { CONTROL, SIGNAL, HOST };
+    struct pollfd waits[] = {
+        [CONTROL] = {.fd = zygote->control_fd},
+        [SIGNAL] = {.fd = zygote->signal_fd, .events = POLLIN},
+        [HOST] = {.fd = zygote->host_fd, .events = POLLIN},
+    };
+    for (;;) {
+        waits[CONTROL].events = (short)(POLLIN | (zygote->unreaped ? POLLOUT : 0));
+        if (poll(waits, 3, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return -errno;
         }
-        if (waits[1].revents)
-            serve_signals(&zygote);
-        if (waits[0].revents)
-            r = serve_control(&zygote);
+        if (waits[HOST].revents)
+            return 0;
+        if (waits[SIGNAL].revents)
+            serve_signals(zygote);
+        reap_ended(zygote);
+        if (waits[CONTROL].revents & ~POLLOUT) {
+            int r = serve_control(zygote);
+            if (r <= 0)
+                return r;
+        }
     }
-    for (size_t i = 0; i < zygote.count; i++)
-        kill(zygote.children[i].pid, SIGKILL);
-    while (reap(&zygote, 0) > 0)
-        continue;
+}
+
+int pool_zygote_run(int control_fd, const struct pool_tasks *tasks, pid_t host)
+{
+    struct zygote zygote = {
+        .control_fd = control_fd, .signal_fd = -1, .host_fd = -1, .tasks = tasks};
+    int r = init(&zygote, host);
+    if (r == 0)
+        r = serve(&zygote);
+    end_bound(&zygote);
     free(zygote.children);
     return r == 0 || r == -EPIPE ? 0 : EXIT_SETUP;
 }

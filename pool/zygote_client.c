@@ -34,25 +34,28 @@ static void close_fd(int *fd)
     *fd = -1;
 }
 
-static int spawn_program(const char *program, int control_fd, unsigned depth, pid_t *ret_pid)
+static int spawn_program(const char *program, int control_fd, char *argument, pid_t *ret_pid)
 {
-    char name[] = "pool-zygote", argument[sizeof(ZYGOTE_ARGUMENT) + 10];
+    char name[] = "pool-zygote";
     char *argv[] = {name, argument, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attr;
-    sigset_t all, none;
+    sigset_t defaults, none;
 
-    snprintf(argument, sizeof(argument), ZYGOTE_ARGUMENT "%u", depth);
     int r = -posix_spawn_file_actions_init(&actions);
     if (r < 0)
         return r;
     r = -posix_spawnattr_init(&attr);
     if (r < 0)
         goto no_attr;
-    sigfillset(&all);
+    /* These three are as the host has them, for those who get them back (see zygote.c). */
+    sigfillset(&defaults);
+    sigdelset(&defaults, SIGINT);
+    sigdelset(&defaults, SIGHUP);
+    sigdelset(&defaults, SIGPIPE);
     sigemptyset(&none);
     posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setsigdefault(&attr, &all);
+    posix_spawnattr_setsigdefault(&attr, &defaults);
     posix_spawnattr_setsigmask(&attr, &none);
     /* Workers have the host's output, but its input is not theirs to read. */
     r = -posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -91,20 +94,23 @@ static int wait_for_hello(const struct zygote_client *zygote, const struct pool_
 }
 
 int pool_zygote_client_start(struct zygote_client *zygote, const char *program,
-                             const struct pool_tasks *tasks, unsigned depth)
+                             const struct pool_tasks *tasks, struct zygote_role role)
 {
     int pair[2];
+    char argument[sizeof(ZYGOTE_ARGUMENT) + 22]; /* two numbers and a comma */
     struct zygote_client started = ZYGOTE_CLIENT_INIT;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     started.control_fd = pair[0];
+    snprintf(argument, sizeof(argument), ZYGOTE_ARGUMENT "%u,%d", role.depth,
+             role.watches_host ? (int)getpid() : 0);
     /* Out of the way of the numbers that the child's standard descriptors get. */
     int r = 0;
     int theirs = fcntl(pair[1], F_DUPFD_CLOEXEC, ZYGOTE_CONTROL_FD + 1);
     if (theirs < 0)
         r = -errno;
     if (r == 0)
-        r = spawn_program(program ? program : THIS_PROGRAM, theirs, depth, &started.pid);
+        r = spawn_program(program ? program : THIS_PROGRAM, theirs, argument, &started.pid);
     close_fd(&pair[1]);
     close_fd(&theirs); /* now the zygote alone has it: its death is our end of file */
     if (r < 0) {
@@ -125,13 +131,13 @@ int pool_zygote_client_start(struct zygote_client *zygote, const char *program,
     return 0;
 }
 
-int pool_zygote_client_spawn(struct zygote_client *zygote, uint32_t worker_id, int socket_fd,
-                             int page_fd)
+int pool_zygote_client_spawn(struct zygote_client *zygote, enum wire_kind kind, uint32_t id,
+                             const int *fds, size_t fd_count)
 {
-    const struct wire_control request = {.type = WIRE_SPAWN, .worker_id = worker_id};
+    const struct wire_control request = {
+        .type = WIRE_SPAWN, .worker_id = id, .value = (int32_t)kind};
     const struct iovec part = {(void *)&request, sizeof(request)};
-    const int fds[] = {socket_fd, page_fd};
-    return pool_wire_send(zygote->control_fd, &part, 1, fds, 2);
+    return pool_wire_send(zygote->control_fd, &part, 1, fds, fd_count);
 }
 
 void pool_zygote_client_kill(struct zygote_client *zygote, uint32_t worker_id)
