@@ -131,6 +131,33 @@ static void keep_log(const struct pool_log_event *event, void *data)
     pthread_mutex_unlock(&log->lock);
 }
 
+/* Counts what a log may never say: that nobody started, or that whoever was told to end was killed.
+ */
+static void keep_nonsense(const struct pool_log_event *event, void *data)
+{
+    atomic_int *nonsense = data;
+    if (event->kind == POOL_LOG_WORKER_STARTED)
+        atomic_fetch_add(nonsense, event->worker_pid <= 0);
+    if (event->kind == POOL_LOG_WORKER_ENDED)
+        atomic_fetch_add(nonsense, event->signal != 0 || event->exit_status != 0);
+}
+
+static void the_log_names_each_worker_and_calls_its_end_an_end(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 50; i++) {
+        atomic_int nonsense = 0;
+        const struct pool_options options = {
+            .workers = 2, .log = keep_nonsense, .log_data = &nonsense};
+        struct pool *pool = pool_with(&options);
+        struct pool_future *future = submit_int(pool, "square", 3);
+        assert_int_equal(take_int(submit_int(pool, "square", 4)), 16);
+        assert_int_equal(take_int(future), 9);
+        pool_free(pool);
+        assert_int_equal(atomic_load(&nonsense), 0);
+    }
+}
+
 static void the_log_tells_starts_ends_and_deaths(void **state)
 {
     (void)state;
@@ -255,6 +282,7 @@ static const struct test_case tests[] = {
     TEST(the_numbers_show_what_runs_and_what_waits),
     TEST(the_numbers_are_told_at_intervals),
     TEST(the_log_tells_starts_ends_and_deaths),
+    TEST(the_log_names_each_worker_and_calls_its_end_an_end),
     TEST(the_log_tells_why_a_pool_broke),
     TEST(the_descriptor_is_readable_while_completions_wait),
     TEST(completions_that_nobody_fetches_are_bounded),
