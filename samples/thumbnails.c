@@ -6,24 +6,22 @@
  *     pool.close()
  *     pool.join()
  *
- * Usage: thumbnails FOLDER. Prints how many were made and how long it took:
+ * Usage: thumbnails [--compare] FOLDER. Prints how many were made and how long it took; --compare
+ * makes them once more before that, one after the other in this process:
  *
- *     $ thumbnails photos
- *     6000 thumbnails in photos/thumbs, 0 failed, 12.9 s
+ *     $ thumbnails --compare photos
+ *     serial: 6000 thumbnails in photos/thumbs, 0 failed, 15.6 s
+ *     pool of 2: 6000 thumbnails in photos/thumbs, 0 failed, 8.0 s: 1.95 times as fast
  *
- * It is short because it trusts its folder. The program `thumbpool` is the careful version. */
+ * It is short because it trusts its folder. The program `thumbpool` is the careful version.
+ */
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <imaging/imaging.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <imaging/imaging.h>
-#include <pool/pool.h>
+#include "sample.h"
 
 enum { SIZE = 75 };
 static const char SAVE_DIRECTORY[] = "thumbs";
@@ -96,27 +94,26 @@ static int is_jpeg(const struct dirent *entry)
     return strstr(entry->d_name, "jpeg") != NULL;
 }
 
+/* Returns how many failed. */
 static int make_thumbnails(struct pool *pool, const char *folder, struct dirent **images, int count)
 {
     struct pool_bytes(*fields)[2] = calloc((size_t)count + 1, sizeof(*fields));
     struct pool_item *items = calloc((size_t)count + 1, sizeof(*items));
-    struct pool_results *results = NULL;
-    int failed = -1;
-    for (int i = 0; fields && items && i < count; i++) {
+    struct pool_results *results;
+    int failed = 0;
+    must(fields && items ? 0 : -ENOMEM, "the list of pictures");
+    for (int i = 0; i < count; i++) {
         fields[i][0] = (struct pool_bytes){folder, strlen(folder) + 1};
         fields[i][1] = (struct pool_bytes){images[i]->d_name, strlen(images[i]->d_name) + 1};
         items[i] = (struct pool_item){.fields = fields[i], .field_count = 2};
     }
-    if (fields && items &&
-        pool_map(pool, "create_thumbnail", items, (size_t)count, NULL, &results) == 0) {
-        failed = 0;
-        for (size_t i = 0; i < pool_results_count(results); i++) {
-            struct pool_error error;
-            pool_future_error(pool_results_at(results, i), &error);
-            if (error.code < 0) {
-                fprintf(stderr, "%s\n", error.message);
-                failed++;
-            }
+    must(pool_map(pool, "create_thumbnail", items, (size_t)count, NULL, &results), "map");
+    for (size_t i = 0; i < pool_results_count(results); i++) {
+        struct pool_error error;
+        pool_future_error(pool_results_at(results, i), &error);
+        if (error.code < 0) {
+            fprintf(stderr, "%s\n", error.message);
+            failed++;
         }
     }
     pool_results_free(results);
@@ -125,44 +122,57 @@ static int make_thumbnails(struct pool *pool, const char *folder, struct dirent 
     return failed;
 }
 
+/* All of them with one pool.  Returns how many failed.  ret_seconds: how long it took. */
+static int run(enum pool_backend backend, const char *folder, struct dirent **images, int count,
+               double *ret_seconds)
+{
+    struct pool_options options = POOL_OPTIONS_INIT; /* Pool(): as many processes as CPUs */
+    struct pool *pool;
+    const double start = now_s();
+    options.backend = backend;
+    must(pool_create(&options, &pool), "the pool");
+    if (backend == POOL_BACKEND_SERIAL)
+        printf("serial: ");
+    else
+        printf("pool of %u: ", pool_workers(pool));
+    const int failed = make_thumbnails(pool, folder, images, count);
+    pool_close(pool);
+    pool_join(pool, -1);
+    pool_free(pool);
+    *ret_seconds = now_s() - start;
+    printf("%d thumbnails in %s/%s, %d failed, %.1f s", count - failed, folder, SAVE_DIRECTORY,
+           failed, *ret_seconds);
+    return failed;
+}
+
 int main(int argc, char **argv)
 {
-    if (pool_main(argc, argv, &tasks) < 0) /* if __name__ == '__main__': */
-        return EXIT_FAILURE;
-    if (argc != 2) {
-        fprintf(stderr, "usage: thumbnails FOLDER\n");
+    must(pool_main(argc, argv, &tasks), "pool_main"); /* if __name__ == '__main__': */
+    const bool compare = argc == 3 && strcmp(argv[1], "--compare") == 0;
+    if (argc != 2 + compare) {
+        fprintf(stderr, "usage: thumbnails [--compare] FOLDER\n");
         return 2;
     }
-    const char *folder = argv[1];
+    const char *folder = argv[1 + compare];
     char path[4096];
     struct dirent **images;
+    double serial = 0, pooled = 0;
     snprintf(path, sizeof(path), "%s/%s", folder, SAVE_DIRECTORY);
-    int count = scandir(folder, &images, is_jpeg, alphasort);
+    const int count = scandir(folder, &images, is_jpeg, alphasort);
     if (count < 0 || (mkdir(path, 0777) < 0 && errno != EEXIST)) {
         perror(folder);
         return EXIT_FAILURE;
     }
-
-    struct timespec start, end;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    struct pool_options options = POOL_OPTIONS_INIT; /* Pool(): as many processes as CPUs */
-    struct pool *pool;
-    int failed = -1;
-    if (pool_create(&options, &pool) == 0) {
-        failed = make_thumbnails(pool, folder, images, count);
-        pool_close(pool);
-        pool_join(pool, -1);
-        pool_free(pool);
+    if (compare) {
+        run(POOL_BACKEND_SERIAL, folder, images, count, &serial);
+        printf("\n");
     }
-    clock_gettime(CLOCK_MONOTONIC, &end);
+    const int failed = run(POOL_BACKEND_PROCESS, folder, images, count, &pooled);
+    if (compare)
+        printf(": %.2f times as fast", serial / pooled);
+    printf("\n");
     for (int i = 0; i < count; i++)
         free(images[i]);
     free(images);
-    if (failed < 0) {
-        fprintf(stderr, "the pool could not do the work\n");
-        return EXIT_FAILURE;
-    }
-    printf("%d thumbnails in %s, %d failed, %.1f s\n", count - failed, path, failed,
-           (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) * 1e-9);
     return failed > 0;
 }

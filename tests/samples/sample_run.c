@@ -13,6 +13,22 @@
 
 enum { ARGS_MAX = 16 };
 
+/* What outputs consist of, until the test's process ends. */
+static struct kept {
+    struct kept *next;
+    void *memory;
+} * all_kept;
+
+static void *keep(void *memory)
+{
+    struct kept *kept = malloc(sizeof(*kept));
+    assert_non_null(memory);
+    assert_non_null(kept);
+    *kept = (struct kept){.next = all_kept, .memory = memory};
+    all_kept = kept;
+    return memory;
+}
+
 static int start(const char *program, char **args, const char *out_path)
 {
     const pid_t pid = fork();
@@ -36,8 +52,7 @@ static char *read_all(const char *path)
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     assert_true(fd >= 0);
     assert_int_equal(fstat(fd, &st), 0);
-    char *text = calloc((size_t)st.st_size + 1, 1);
-    assert_non_null(text);
+    char *text = keep(calloc((size_t)st.st_size + 1, 1));
     assert_int_equal(read(fd, text, (size_t)st.st_size), st.st_size);
     close(fd);
     return text;
@@ -45,12 +60,10 @@ static char *read_all(const char *path)
 
 static void cut_lines(struct sample_output *output)
 {
-    char *text = strdup(output->out);
-    assert_non_null(text);
+    char *text = keep(strdup(output->out));
     for (const char *c = text; *c; c++)
         output->line_count += *c == '\n';
-    output->lines = calloc(output->line_count + 1, sizeof(output->lines[0]));
-    assert_non_null(output->lines);
+    output->lines = keep(calloc(output->line_count + 1, sizeof(output->lines[0])));
     for (size_t i = 0; i < output->line_count; i++)
         output->lines[i] = strsep(&text, "\n");
 }

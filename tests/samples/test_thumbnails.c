@@ -5,38 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <imaging/imaging.h>
 
-static int run(const char *program, char *const *argv)
+#include "sample_run.h"
+
+static void make_photos(const char *out)
 {
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid == 0) {
-        execv(program, argv);
-        _exit(127);
-    }
-    int status;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    sample_ok(SAMPLE("make_photos"), "--count", "30", "--size", "160x120", "--flat", out, NULL);
 }
 
-static int make_photos(char *out)
+static int thumbnails(const char *folder)
 {
-    char count[] = "30", size[] = "160x120", name[] = "make_photos";
-    char o1[] = "--count", o2[] = "--size", o3[] = "--flat";
-    char *argv[] = {name, o1, count, o2, size, o3, out, NULL};
-    return run(MAKE_PHOTOS, argv);
-}
-
-static int thumbnails(char *folder)
-{
-    char name[] = "thumbnails";
-    char *argv[] = {name, folder, NULL};
-    return run(THUMBNAILS, argv);
+    return sample_run(SAMPLE("thumbnails"), folder, NULL).exit_code;
 }
 
 /* How many files of the folder are JPEGs of that longer side. */
@@ -79,12 +60,27 @@ static void every_jpeg_gets_a_thumbnail_of_75_pixels(void **state)
     char photos[128], thumbs[256];
     snprintf(photos, sizeof(photos), "%s/photos", test_scratch());
     snprintf(thumbs, sizeof(thumbs), "%s/thumbs", photos);
-    assert_int_equal(make_photos(photos), 0);
+    make_photos(photos);
     assert_int_equal(thumbnails(photos), 0);
     assert_int_equal(count_jpegs(thumbs, 75), 30);
     assert_int_equal(count_jpegs(photos, 160), 30); /* and the photos are still there */
     assert_int_equal(thumbnails(photos), 0);        /* a second run is fine */
     assert_int_equal(count_jpegs(thumbs, 75), 30);
+}
+
+static void serial_and_pool_can_be_compared(void **state)
+{
+    (void)state;
+    char photos[128], line[256];
+    snprintf(photos, sizeof(photos), "%s/photos", test_scratch());
+    make_photos(photos);
+    const struct sample_output output = sample_ok(SAMPLE("thumbnails"), "--compare", photos, NULL);
+    snprintf(line, sizeof(line), "serial: 30 thumbnails in %s/thumbs, 0 failed, ", photos);
+    assert_int_equal(sample_find(&output, line), 0);
+    snprintf(line, sizeof(line), ": 30 thumbnails in %s/thumbs, 0 failed, ", photos);
+    assert_int_equal(sample_count(&output, line), 2);
+    assert_int_equal(sample_find(&output, "pool of "), 1);
+    assert_int_equal(sample_find(&output, " times as fast"), 1);
 }
 
 static void a_bad_file_is_told_and_the_others_are_made(void **state)
@@ -93,12 +89,16 @@ static void a_bad_file_is_told_and_the_others_are_made(void **state)
     char photos[128], path[256];
     snprintf(photos, sizeof(photos), "%s/photos", test_scratch());
     snprintf(path, sizeof(path), "%s/bad.jpeg", photos);
-    assert_int_equal(make_photos(photos), 0);
+    make_photos(photos);
     FILE *file = fopen(path, "we");
     assert_non_null(file);
     fputs("no picture", file);
     fclose(file);
-    assert_int_equal(thumbnails(photos), 1);
+    const struct sample_output output = sample_run(SAMPLE("thumbnails"), photos, NULL);
+    assert_int_equal(output.exit_code, 1);
+    sample_find(&output, "bad.jpeg: ");
+    sample_find(&output, ": 30 thumbnails in ");
+    sample_find(&output, ", 1 failed, ");
     snprintf(path, sizeof(path), "%s/thumbs", photos);
     assert_int_equal(count_jpegs(path, 75), 30);
 }
@@ -114,6 +114,7 @@ static void wrong_usage_and_missing_folders_fail(void **state)
 
 static const struct test_case tests[] = {
     TEST(every_jpeg_gets_a_thumbnail_of_75_pixels),
+    TEST(serial_and_pool_can_be_compared),
     TEST(a_bad_file_is_told_and_the_others_are_made),
     TEST(wrong_usage_and_missing_folders_fail),
 };
