@@ -21,6 +21,6 @@ for preset; do
         exit 1
     fi
     rm -f "$log"
-    ctest --preset "$preset"
+    ctest --preset "$preset" --parallel "$(nproc)"
     tests/stress.sh "$preset" 1
 done
