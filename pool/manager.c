@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,63 +20,67 @@
  * it milliseconds. */
 #define STOP_TIMEOUT_MS 1000
 
-static void close_fd(int *fd)
+/* Wait for a WELCOME and its descriptors.
+ * sentinel_fd: -1, or one that tells that the server is dead.
+ * ret_fds: owned, `count` of them.  Returns 0, the server's code, -EPIPE or another -errno. */
+static int take_welcome(int fd, int sentinel_fd, int *ret_fds, size_t count)
 {
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
+    struct manager_reply reply;
+    struct wire_fds fds;
+    const struct iovec part = {&reply, sizeof(reply)};
+    struct pollfd waits[] = {{.fd = fd, .events = POLLIN}, {.fd = sentinel_fd, .events = POLLIN}};
+    while (poll(waits, 2, -1) < 0)
+        if (errno != EINTR)
+            return -errno;
+    ssize_t got = pool_packet_receive(fd, &part, 1, &fds, PACKET_NOW);
+    if (got < 0)
+        return got == -ETIMEDOUT ? -EPIPE : (int)got; /* nothing is there: the server is dead */
+    int r = -EBADMSG;
+    if (got == sizeof(reply) && reply.magic == MANAGER_REPLY_MAGIC) {
+        if (fds.lost)
+            r = -EMFILE;
+        else if (reply.code < 0 || (reply.code == 0 && fds.count == count))
+            r = reply.code;
+    }
+    if (r == 0) {
+        memcpy(ret_fds, fds.fds, count * sizeof(ret_fds[0]));
+        fds.count = 0;
+    }
+    pool_wire_fds_done(&fds);
+    return r;
 }
 
-/* rendezvous_fd, fd: taken on success. */
-static int manager_of(int rendezvous_fd, int fd, struct pool_process *process,
-                      struct pool_manager **ret_manager)
+/* fds: connection and rendezvous; taken on success. */
+static int manager_of(const int fds[2], struct pool_manager **ret_manager)
 {
     struct pool_manager *manager = calloc(1, sizeof(*manager));
     if (!manager)
         return -ENOMEM;
-    int r = pthread_mutex_init(&manager->lock, NULL);
-    if (r != 0) {
+    if (pthread_mutex_init(&manager->lock, NULL) != 0) { /* which lacks memory, too */
         free(manager);
-        return -r;
+        return -ENOMEM;
     }
     manager->origin = pool_origin_now();
-    manager->rendezvous_fd = rendezvous_fd;
-    manager->fd = fd;
-    manager->process = process;
+    manager->fd = fds[0];
+    manager->rendezvous_fd = fds[1];
+    manager->leash_fd = -1;
     *ret_manager = manager;
     return 0;
 }
 
 /* ---- The server ---------------------------------------------------------------------------- */
 
-/* A pair of datagram sockets, and what shows it to be a manager's. */
-static int rendezvous_open(int pair[2])
-{
-    struct manager_greeting signature = {.magic = MANAGER_SIGNATURE_MAGIC,
-                                         .version = MANAGER_VERSION};
-    const struct iovec part = {&signature, sizeof(signature)};
-    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
-        return -errno;
-    int r = pool_packet_send(pair[1], &part, 1, NULL, 0, PACKET_NOW);
-    if (r < 0) {
-        close_fd(&pair[0]);
-        close_fd(&pair[1]);
-    }
-    return r;
-}
-
-/* fds: the server's, in the order of manager_priv.h; taken in every case. */
-static int start_server(size_t bytes_max, int fds[2], struct pool_process **ret_process)
+/* fd: the server's end of the leash; taken in every case. */
+static int start_server(size_t bytes_max, int fd, struct pool_process **ret_process)
 {
     /* A daemon: if its maker dies, it does not outlive it. */
     static const struct pool_process_options options = {.name = "pool-manager", .daemon = true};
     const struct pool_bytes field = {&bytes_max, sizeof(bytes_max)};
-    const struct pool_item item = {.fields = &field, .field_count = 1, .fds = fds, .fd_count = 2};
+    const struct pool_item item = {.fields = &field, .field_count = 1, .fds = &fd, .fd_count = 1};
     struct pool_process *process;
     int r = pool_process_create_builtin(PROCESS_MANAGER, &item, &options, &process);
     if (r < 0) {
-        for (int i = 0; i < 2; i++)
-            close_fd(&fds[i]);
+        close(fd);
         return r;
     }
     r = pool_process_start(process);
@@ -87,7 +92,7 @@ static int start_server(size_t bytes_max, int fds[2], struct pool_process **ret_
     return 0;
 }
 
-/* The server has been told to end, by an end of file. */
+/* The server has been told to end. */
 static void stop_server(struct pool_process *process)
 {
     if (pool_process_join(process, STOP_TIMEOUT_MS) == -ETIMEDOUT) { /* stopped, perhaps */
@@ -97,37 +102,49 @@ static void stop_server(struct pool_process *process)
     pool_process_free(process);
 }
 
+/* leash_fd: the maker's end. */
+static int meet_server(int leash_fd, struct pool_process *process,
+                       struct pool_manager **ret_manager)
+{
+    int fds[2];
+    int r = pool_process_sentinel(process);
+    if (r >= 0)
+        r = take_welcome(leash_fd, r, fds, 2);
+    if (r < 0)
+        return r;
+    r = manager_of(fds, ret_manager);
+    if (r < 0) {
+        close(fds[0]);
+        close(fds[1]);
+    }
+    return r;
+}
+
 int pool_manager_create(const struct pool_manager_options *options,
                         struct pool_manager **ret_manager)
 {
-    size_t bytes_max = options ? options->bytes_max : 0;
-    int rendezvous[2] = {-1, -1}, connection[2] = {-1, -1};
-    struct pool_process *process = NULL;
-    if (bytes_max == 0)
-        bytes_max = POOL_MANAGER_BYTES_DEFAULT;
-    int r = rendezvous_open(rendezvous);
-    if (r < 0)
+    const size_t bytes_max = options ? options->bytes_max : 0;
+    struct pool_manager *manager = NULL;
+    struct pool_process *process;
+    int leash[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, leash) < 0)
+        return -errno;
+    int r = start_server(bytes_max ? bytes_max : POOL_MANAGER_BYTES_DEFAULT, leash[1], &process);
+    if (r < 0) {
+        close(leash[0]);
         return r;
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, connection) < 0)
-        r = -errno;
-    if (r == 0) {
-        int fds[] = {rendezvous[1], connection[1]};
-        r = start_server(bytes_max, fds, &process);
-        rendezvous[1] = connection[1] = -1;
     }
-    if (r == 0)
-        r = pool_manager_welcome(connection[0]);
-    if (r == 0)
-        r = manager_of(rendezvous[0], connection[0], process, ret_manager);
-    if (r == 0)
-        return 0;
-    for (int i = 0; i < 2; i++) {
-        close_fd(&rendezvous[i]);
-        close_fd(&connection[i]);
-    }
-    if (process)
+    r = meet_server(leash[0], process, &manager);
+    if (r < 0) {
+        shutdown(leash[0], SHUT_RDWR);
+        close(leash[0]);
         stop_server(process);
-    return r;
+        return r;
+    }
+    manager->process = process;
+    manager->leash_fd = leash[0];
+    *ret_manager = manager;
+    return 0;
 }
 
 pid_t pool_manager_pid(const struct pool_manager *manager)
@@ -142,11 +159,16 @@ void pool_manager_free(struct pool_manager *manager)
     if (!manager)
         return;
     if (manager->origin == pool_origin_now()) {
-        shutdown(manager->fd, SHUT_RDWR); /* a child that the host forked may hold it too */
+        /* A child that the host forked may hold them too. */
+        shutdown(manager->fd, SHUT_RDWR);
+        if (manager->leash_fd >= 0)
+            shutdown(manager->leash_fd, SHUT_RDWR);
         pthread_mutex_destroy(&manager->lock);
     }
-    close_fd(&manager->fd);
-    close_fd(&manager->rendezvous_fd);
+    close(manager->fd);
+    close(manager->rendezvous_fd);
+    if (manager->leash_fd >= 0)
+        close(manager->leash_fd);
     if (manager->process)
         stop_server(manager->process); /* in a forked child this only frees */
     free(manager);
@@ -184,17 +206,15 @@ static int connect_to(int rendezvous_fd)
 {
     struct manager_greeting greeting = {.magic = MANAGER_CONNECT_MAGIC, .version = MANAGER_VERSION};
     const struct iovec part = {&greeting, sizeof(greeting)};
-    int pair[2];
+    int pair[2], connection_fd = -1;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     int r = pool_packet_send(rendezvous_fd, &part, 1, &pair[1], 1, TIME_NEVER);
-    close_fd(&pair[1]); /* now the server alone has it: its death is our end of file */
+    close(pair[1]); /* now the server alone has it: its death is our end of file */
     if (r == 0)
-        r = pool_manager_welcome(pair[0]);
-    if (r == 0)
-        return pair[0];
-    close_fd(&pair[0]);
-    return r;
+        r = take_welcome(pair[0], -1, &connection_fd, 1);
+    close(pair[0]);
+    return r < 0 ? r : connection_fd;
 }
 
 int pool_manager_open(int fd, struct pool_manager **ret_manager)
@@ -205,14 +225,16 @@ int pool_manager_open(int fd, struct pool_manager **ret_manager)
     int rendezvous_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (rendezvous_fd < 0)
         return -errno;
-    int connection_fd = connect_to(rendezvous_fd);
-    r = connection_fd < 0 ? connection_fd
-                          : manager_of(rendezvous_fd, connection_fd, NULL, ret_manager);
+    const int connection_fd = connect_to(rendezvous_fd);
+    r = connection_fd;
+    if (connection_fd >= 0)
+        r = manager_of((const int[]){connection_fd, rendezvous_fd}, ret_manager);
     if (r < 0) {
-        close_fd(&connection_fd);
-        close_fd(&rendezvous_fd);
+        if (connection_fd >= 0)
+            close(connection_fd);
+        close(rendezvous_fd);
     }
-    return r;
+    return r < 0 ? r : 0;
 }
 
 /* ---- Objects ------------------------------------------------------------------------------- */

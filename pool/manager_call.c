@@ -224,11 +224,3 @@ int pool_manager_call(struct pool_manager *manager, const struct manager_call *c
     place_done(&place);
     return r;
 }
-
-int pool_manager_welcome(int fd)
-{
-    const struct place none = {.room_fd = -1};
-    struct manager_reply reply;
-    int r = receive_reply(fd, &none, &reply);
-    return r < 0 ? r : reply.code;
-}

@@ -18,7 +18,9 @@ struct pool_manager {
     int rendezvous_fd; /* I */
     int fd;            /* I: the connection; one request on it at a time: L */
     pthread_mutex_t lock;
-    struct pool_process *process; /* I: the server; NULL in one that was opened */
+    /* In the maker; else NULL and -1. */
+    struct pool_process *process; /* I: the server */
+    int leash_fd;                 /* I: the server lives as long as this is open */
 };
 
 /** One request. Members that it does not use are 0. */
@@ -37,9 +39,6 @@ struct manager_call {
  *  been changed or lost, except that after -EPIPE nobody knows. */
 int pool_manager_call(struct pool_manager *manager, const struct manager_call *call,
                       int64_t *ret_number);
-
-/** Wait for the server's welcome.  Returns its code, or -EPIPE or another -errno. */
-int pool_manager_welcome(int fd);
 
 /** Open an object by its name.  Returns 0, -EINVAL, or as pool_manager_call(). */
 int pool_manager_open_object(struct pool_manager *manager, enum manager_operation operation,

@@ -6,20 +6,15 @@
 
 struct pool_call;
 
-/** What a server is started with. All descriptors are borrowed. */
-struct manager_server_options {
-    int rendezvous_fd; /* its end of the socket over which clients introduce themselves */
-    int owner_fd;      /* its end of its maker's own connection */
-    size_t bytes_max;
-};
-
-/** Serve until the maker closes its connection, or SIGTERM comes, which is blocked from then on.
+/** Serve until the maker closes its end of the leash (see manager_wire_priv.h), or SIGTERM comes,
+ *  which is blocked from then on. Other signals are as the caller has left them.
+ *  leash_fd: borrowed.
  *  Returns 0 or -errno.
  *  Thread safety: a process that has one thread. */
-int pool_manager_server_run(const struct manager_server_options *options);
+int pool_manager_server_run(int leash_fd, size_t bytes_max);
 
-/** The same as the target of a process (PROCESS_MANAGER in process_priv.h). Its descriptors are in
- *  the order above, its field 0 is bytes_max. */
+/** The same as the target of a process (PROCESS_MANAGER in process_priv.h): its descriptor is the
+ *  leash, its field is bytes_max. */
 int pool_manager_serve(struct pool_call *call);
 
 #endif

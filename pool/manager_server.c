@@ -32,19 +32,18 @@
 #define FDS_KEPT ((rlim_t)32)
 
 /* Whatever epoll tells about begins with this. */
-enum watched { WATCH_RENDEZVOUS, WATCH_SIGNALS, WATCH_CLIENT };
+enum watched { WATCH_LEASH, WATCH_RENDEZVOUS, WATCH_SIGNALS, WATCH_CLIENT };
 
 struct client {
     enum watched watched;
-    int fd; /* owned, but for the maker's */
-    bool is_maker;
+    int fd;                       /* owned */
     size_t inline_max;            /* the largest body that its socket takes */
     struct client *next, **place; /* place: what points here */
 };
 
 struct server {
-    const struct manager_server_options *options;
-    int epoll_fd, signal_fd;
+    int leash_fd; /* borrowed */
+    int rendezvous_fd, epoll_fd, signal_fd;
     struct client *first;
     size_t client_count, clients_max;
     struct manager_data data;
@@ -54,8 +53,8 @@ struct server {
 
 /* ---- Replies ------------------------------------------------------------------------------- */
 
-static int send_reply(const struct client *client, int code, int64_t number, bool in_room,
-                      uint64_t body_bytes, struct pool_bytes body)
+static int send_reply(int fd, int code, int64_t number, bool in_room, uint64_t body_bytes,
+                      struct pool_bytes body)
 {
     const struct manager_reply reply = {.magic = MANAGER_REPLY_MAGIC,
                                         .code = code,
@@ -64,12 +63,20 @@ static int send_reply(const struct client *client, int code, int64_t number, boo
                                         .in_room = in_room};
     const struct iovec parts[] = {{(void *)&reply, sizeof(reply)},
                                   {(void *)body.data, body.size_bytes}};
-    return pool_packet_send(client->fd, parts, 2, NULL, 0, PACKET_NOW);
+    return pool_packet_send(fd, parts, 2, NULL, 0, PACKET_NOW);
 }
 
-static int send_code(const struct client *client, int code)
+static int send_code(int fd, int code)
 {
-    return send_reply(client, code, 0, false, 0, (struct pool_bytes){NULL, 0});
+    return send_reply(fd, code, 0, false, 0, (struct pool_bytes){NULL, 0});
+}
+
+static int send_welcome(int fd, const int *fds, size_t fd_count)
+{
+    const struct manager_reply reply = {.magic = MANAGER_REPLY_MAGIC};
+    const struct iovec part = {(void *)&reply, sizeof(reply)};
+    int r = pool_packet_send(fd, &part, 1, fds, fd_count, PACKET_NOW);
+    return r == -ETIMEDOUT ? -EMFILE : r; /* more descriptors are under way than may be */
 }
 
 /* Where a large reply goes. */
@@ -143,7 +150,7 @@ static int deliver(struct server *server, const struct client *client,
     struct writer writer = {.fd = -1, .buffer = server->reply_body};
     int r;
     if (answer->code < 0) {
-        r = send_code(client, answer->code);
+        r = send_code(client->fd, answer->code);
     } else if (size <= client->inline_max) {
         struct pool_bytes body = answer->value;
         if (answer->items) {
@@ -152,9 +159,9 @@ static int deliver(struct server *server, const struct client *client,
                 return r;
             body = (struct pool_bytes){writer.buffer, writer.used};
         }
-        r = send_reply(client, 0, answer->number, false, size, body);
+        r = send_reply(client->fd, 0, answer->number, false, size, body);
     } else if (room->fd < 0 || room->size_bytes < size) {
-        r = send_reply(client, -EMSGSIZE, 0, false, size, none);
+        r = send_reply(client->fd, -EMSGSIZE, 0, false, size, none);
         return r < 0 ? r : 0;
     } else {
         writer.fd = room->fd;
@@ -163,7 +170,7 @@ static int deliver(struct server *server, const struct client *client,
             r = flush(&writer);
         if (r < 0) /* it was to be all there: see check_room() */
             return r;
-        r = send_reply(client, 0, answer->number, true, size, none);
+        r = send_reply(client->fd, 0, answer->number, true, size, none);
     }
     return r < 0 ? r : 1;
 }
@@ -236,7 +243,7 @@ static int obey_memfd(struct server *server, const struct client *client,
     if (r == -EBADMSG)
         return r;
     if (r < 0)
-        return send_code(client, r);
+        return send_code(client->fd, r);
     r = obey(server, client, request, blob.data, size, room);
     pool_blob_done(&blob);
     return r;
@@ -253,7 +260,7 @@ static int obey_message(struct server *server, const struct client *client,
         (request->flags & ~(uint32_t)MANAGER_FLAGS))
         return -EBADMSG;
     if (fds->lost) /* nothing is done */
-        return send_code(client, -EMFILE);
+        return send_code(client->fd, -EMFILE);
     if (fds->count != (size_t)in_memfd + has_room)
         return -EBADMSG;
     if (has_room) {
@@ -278,12 +285,8 @@ static int watch(const struct server *server, int fd, enum watched *watched)
 
 static void client_drop(struct server *server, struct client *client)
 {
-    if (client->is_maker)
-        server->ends = true;
-    /* Its socket may have another holder, for whom it would go on being watched. */
-    epoll_ctl(server->epoll_fd, EPOLL_CTL_DEL, client->fd, NULL);
-    if (!client->is_maker)
-        close(client->fd);
+    close(client->fd); /* which nobody else has: so it is no longer watched */
+    /* client_add() has set it. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     *client->place = client->next;
     if (client->next)
         client->next->place = client->place;
@@ -291,27 +294,31 @@ static void client_drop(struct server *server, struct client *client)
     free(client);
 }
 
-/* Add one who is not welcome yet.  fd: taken on success. */
-static int client_add(struct server *server, int fd, bool is_maker, struct client **ret_client)
+/* Add one, and make its connection.  ret_theirs: owned, the client's end.  Returns 0 or -errno. */
+static int client_add(struct server *server, struct client **ret_client, int *ret_theirs)
 {
-    int buffer_bytes = 0;
+    int pair[2], buffer_bytes = 0;
     socklen_t size = sizeof(buffer_bytes);
-    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer_bytes, &size) < 0)
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
         return -errno;
     struct client *client = calloc(1, sizeof(*client));
-    if (!client)
-        return -ENOMEM;
-    *client = (struct client){.watched = WATCH_CLIENT,
-                              .fd = fd,
-                              .is_maker = is_maker,
-                              .inline_max = (size_t)buffer_bytes / 2,
-                              .next = server->first,
-                              .place = &server->first};
-    if (client->inline_max > WIRE_INLINE_MAX)
-        client->inline_max = WIRE_INLINE_MAX;
-    int r = watch(server, fd, &client->watched);
+    int r = client ? 0 : -ENOMEM;
+    if (r == 0 && getsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &buffer_bytes, &size) < 0)
+        r = -errno;
+    if (r == 0) {
+        *client = (struct client){.watched = WATCH_CLIENT,
+                                  .fd = pair[0],
+                                  .inline_max = (size_t)buffer_bytes / 2,
+                                  .next = server->first,
+                                  .place = &server->first};
+        if (client->inline_max > WIRE_INLINE_MAX)
+            client->inline_max = WIRE_INLINE_MAX;
+        r = watch(server, pair[0], &client->watched);
+    }
     if (r < 0) {
         free(client);
+        close(pair[0]);
+        close(pair[1]);
         return r;
     }
     if (client->next)
@@ -319,7 +326,26 @@ static int client_add(struct server *server, int fd, bool is_maker, struct clien
     server->first = client;
     server->client_count++;
     *ret_client = client;
+    *ret_theirs = pair[1];
     return 0;
+}
+
+/* Give a connection to whoever waits on the other end of fd.  more_fd: -1, or what goes with it.
+ * Returns 0 or -errno. */
+static int welcome(struct server *server, int fd, int more_fd)
+{
+    struct client *client = NULL;
+    int theirs[2] = {-1, more_fd};
+    int r = -EMFILE;
+    if (server->client_count < server->clients_max)
+        r = client_add(server, &client, &theirs[0]);
+    if (!client)
+        return r;
+    r = send_welcome(fd, theirs, more_fd >= 0 ? 2 : 1);
+    close(theirs[0]); /* now the client alone has it: its death is our end of file */
+    if (r < 0)
+        client_drop(server, client);
+    return r;
 }
 
 /* Somebody introduces himself, or something makes no sense and is passed over. */
@@ -327,24 +353,16 @@ static void serve_rendezvous(struct server *server)
 {
     struct manager_greeting greeting;
     struct wire_fds fds = {.count = 0};
-    struct client *client = NULL;
     const struct iovec part = {&greeting, sizeof(greeting)};
-    ssize_t got = pool_packet_receive(server->options->rendezvous_fd, &part, 1, &fds, PACKET_NOW);
+    ssize_t got = pool_packet_receive(server->rendezvous_fd, &part, 1, &fds, PACKET_NOW);
     if (got < 0)
         return;
     if (got == sizeof(greeting) && greeting.magic == MANAGER_CONNECT_MAGIC &&
         greeting.version == MANAGER_VERSION && fds.count == 1 &&
         pool_packet_check(fds.fds[0], SOCK_SEQPACKET) == 0) {
-        int r = -EMFILE;
-        if (server->client_count < server->clients_max)
-            r = client_add(server, fds.fds[0], false, &client);
-        if (client) {
-            fds.count = 0;
-            if (send_code(client, 0) < 0)
-                client_drop(server, client);
-        } else {
-            send_code(&(struct client){.fd = fds.fds[0]}, r);
-        }
+        int r = welcome(server, fds.fds[0], -1);
+        if (r < 0)
+            send_code(fds.fds[0], r);
     }
     pool_wire_fds_done(&fds);
 }
@@ -371,11 +389,8 @@ static void serve_client(struct server *server, struct client *client)
 
 static int signals_init(struct server *server)
 {
-    /* Ctrl-C and a hang-up reach the whole process group; what they mean is the maker's decision.
-     * A limit on the size of files, which memfds are too, is to be an error and not the end. */
+    /* A limit on the size of files, which memfds are too, is to be an error and not the end. */
     sigset_t set;
-    signal(SIGINT, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
@@ -398,17 +413,31 @@ static void limits_init(struct server *server)
         server->clients_max = (size_t)(limit.rlim_cur - FDS_KEPT);
 }
 
-static int init(struct server *server, enum watched watched[WATCH_CLIENT],
-                struct client **ret_maker)
+/* A pair of datagram sockets, and what shows it to be a manager's.  ret_theirs: owned. */
+static int rendezvous_init(struct server *server, int *ret_theirs)
 {
-    const struct manager_server_options *options = server->options;
+    struct manager_greeting signature = {.magic = MANAGER_SIGNATURE_MAGIC,
+                                         .version = MANAGER_VERSION};
+    const struct iovec part = {&signature, sizeof(signature)};
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return -errno;
+    server->rendezvous_fd = pair[0];
+    *ret_theirs = pair[1];
+    return pool_packet_send(pair[0], &part, 1, NULL, 0, PACKET_NOW);
+}
+
+/* ret_theirs: owned, also after a failure: the clients' end of the rendezvous, or -1. */
+static int init(struct server *server, size_t bytes_max, enum watched watched[WATCH_CLIENT],
+                int *ret_theirs)
+{
     for (int i = 0; i < WATCH_CLIENT; i++)
         watched[i] = (enum watched)i;
     limits_init(server);
     int r = signals_init(server);
     if (r < 0)
         return r;
-    r = pool_manager_data_init(&server->data, options->bytes_max);
+    r = pool_manager_data_init(&server->data, bytes_max);
     if (r < 0)
         return r;
     server->request_body = malloc(WIRE_INLINE_MAX);
@@ -418,11 +447,13 @@ static int init(struct server *server, enum watched watched[WATCH_CLIENT],
     server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (server->epoll_fd < 0)
         return -errno;
-    r = watch(server, options->rendezvous_fd, &watched[WATCH_RENDEZVOUS]);
+    r = rendezvous_init(server, ret_theirs);
+    if (r == 0)
+        r = watch(server, server->rendezvous_fd, &watched[WATCH_RENDEZVOUS]);
+    if (r == 0)
+        r = watch(server, server->leash_fd, &watched[WATCH_LEASH]);
     if (r == 0)
         r = watch(server, server->signal_fd, &watched[WATCH_SIGNALS]);
-    if (r == 0)
-        r = client_add(server, options->owner_fd, true, ret_maker);
     return r;
 }
 
@@ -441,44 +472,52 @@ static int loop(struct server *server)
             else if (*watched == WATCH_RENDEZVOUS)
                 serve_rendezvous(server);
             else
-                server->ends = true; /* SIGTERM */
+                server->ends = true; /* the maker has let go, or SIGTERM */
         }
     }
     return 0;
 }
 
-int pool_manager_server_run(const struct manager_server_options *options)
+static void done(struct server *server)
 {
-    struct server server = {.options = options, .epoll_fd = -1, .signal_fd = -1};
+    const int fds[] = {server->rendezvous_fd, server->epoll_fd, server->signal_fd};
+    while (server->first) /* the first one's place is server->first: it goes from there */
+        client_drop(server, server->first); /* NOLINT(clang-analyzer-unix.Malloc) */
+    pool_manager_data_done(&server->data);
+    free(server->request_body);
+    free(server->reply_body);
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+int pool_manager_server_run(int leash_fd, size_t bytes_max)
+{
+    struct server server = {
+        .leash_fd = leash_fd, .rendezvous_fd = -1, .epoll_fd = -1, .signal_fd = -1};
     enum watched watched[WATCH_CLIENT];
-    struct client *maker;
-    int r = init(&server, watched, &maker);
-    /* The welcome, or why there is none. */
-    const int told = send_code(&(struct client){.fd = options->owner_fd}, r);
+    int theirs = -1;
+    int r = init(&server, bytes_max, watched, &theirs);
     if (r == 0)
-        r = told;
+        r = welcome(&server, leash_fd, theirs);
+    if (r < 0)
+        send_code(leash_fd, r); /* why there is no welcome */
+    if (theirs >= 0)
+        close(theirs);
     if (r == 0)
         r = loop(&server);
-    while (server.first) /* the first one's place is server.first: it has gone from there */
-        client_drop(&server, server.first); /* NOLINT(clang-analyzer-unix.Malloc) */
-    pool_manager_data_done(&server.data);
-    free(server.request_body);
-    free(server.reply_body);
-    if (server.epoll_fd >= 0)
-        close(server.epoll_fd);
-    if (server.signal_fd >= 0)
-        close(server.signal_fd);
+    done(&server);
     return r;
 }
 
 int pool_manager_serve(struct pool_call *call)
 {
-    struct manager_server_options options = {.rendezvous_fd = pool_call_fd(call, 0),
-                                             .owner_fd = pool_call_fd(call, 1)};
+    size_t bytes_max;
     const struct pool_bytes field = pool_call_field(call, 0);
-    if (field.size_bytes != sizeof(options.bytes_max) || options.owner_fd < 0)
-        return pool_call_fail(call, -EINVAL, "a manager needs two descriptors and a size");
-    memcpy(&options.bytes_max, field.data, sizeof(options.bytes_max));
-    int r = pool_manager_server_run(&options);
+    const int leash_fd = pool_call_fd(call, 0);
+    if (field.size_bytes != sizeof(bytes_max) || leash_fd < 0)
+        return pool_call_fail(call, -EINVAL, "a manager needs a descriptor and a size");
+    memcpy(&bytes_max, field.data, sizeof(bytes_max));
+    int r = pool_manager_server_run(leash_fd, bytes_max);
     return r < 0 ? pool_call_fail(call, r, "the manager's server: %s", strerror(-r)) : 0;
 }

@@ -7,14 +7,18 @@
  *
  * Getting a connection. pool_manager_share() gives out copies of one end of a pair of datagram
  * sockets, the rendezvous, whose other end only the server has. A client makes a SOCK_SEQPACKET
- * pair of its own, sends one end of it over the rendezvous in one CONNECT, and waits on the other
- * for the WELCOME. So no two clients share a connection, and one that dies at any moment leaves an
- * end of file and nothing else. To show that a descriptor is such a rendezvous, the maker puts a
- * SIGNATURE into it that is looked at and never taken out.
+ * pair for its introduction, sends one end of it over the rendezvous in one CONNECT, and waits on
+ * the other for the WELCOME. With this comes one end of another such pair, made by the server: that
+ * is the connection. So no two clients share one, whoever dies at any moment leaves an end of file
+ * and nothing else; and the server's end of it has never been in any other process, so that not
+ * even a fork() of another thread in the worst of moments can hide the server's death. To show that
+ * a descriptor is a rendezvous, the server puts a SIGNATURE into it, which is looked at and never
+ * taken out.
  *
- * The maker's own connection comes with the server's start, and the server ends with it. (A child
- * that the maker forked may hold a copy of it beyond the maker's death: but the server is a daemon
- * of the maker's, and those end with it in any case.)
+ * The maker has, from the start of the server, a socket on which nothing is said after a WELCOME
+ * with its connection and the rendezvous: the leash. When it reaches its end, the server ends. (A
+ * child that the maker forked may hold a copy of it beyond the maker's death: but the server is a
+ * daemon of the maker's, and those end with it in any case.)
  *
  * Requests. One message a request, one a reply, at most one request under way on a connection. The
  * body of a request (key, expected, value, one after the other) follows its header or, above
@@ -42,7 +46,7 @@
 #define MANAGER_REQUEST_MAGIC   UINT32_C(0x6d6e6772)
 #define MANAGER_REPLY_MAGIC     UINT32_C(0x6d6e6761)
 
-/** SIGNATURE, and CONNECT (with the connection's descriptor). */
+/** SIGNATURE, and CONNECT, which brings the descriptor for the WELCOME. */
 struct manager_greeting {
     uint32_t magic;
     uint32_t version;
@@ -88,7 +92,8 @@ struct manager_request {
 };
 _Static_assert(sizeof(struct manager_request) == 56, "no padding");
 
-/** A reply; WELCOME is one that nobody has asked for. */
+/** A reply. WELCOME is one with a descriptor: the connection. (The maker's has two: the other is
+ * the client's end of the rendezvous.) */
 struct manager_reply {
     uint32_t magic;
     int32_t code; /* 0 or negative errno value */

@@ -159,7 +159,7 @@ ssize_t pool_packet_receive(int fd, const struct iovec *parts, size_t part_count
             continue;
         if (got >= 0 || errno != EAGAIN)
             break;
-        if (until_ns != TIME_NEVER && (until_ns == PACKET_NOW || pool_time_now_ns() >= until_ns))
+        if (until_ns == PACKET_NOW || pool_time_now_ns() >= until_ns)
             return -ETIMEDOUT;
         int r = pool_packet_wait(fd, POLLIN, until_ns);
         if (r < 0)

@@ -84,7 +84,7 @@ void pool_wire_run_body(const struct wire_body *body, struct call_spec *spec,
     if (r < 0) {
         *ret_outcome = pool_outcome_of(-EREMOTEIO);
         ret_outcome->task_code = r;
-        pool_outcome_say(ret_outcome, "the worker could not receive the task's data");
+        pool_outcome_say(ret_outcome, "the task's data could not be received");
         return;
     }
     spec->fds = body->fds.fds + skip;

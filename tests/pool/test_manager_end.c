@@ -14,6 +14,8 @@
 #include <unistd.h>
 
 #include <pool/manager.h>
+#include <pool/manager_wire_priv.h>
+#include <pool/packet_priv.h>
 #include <pool/pool.h>
 
 #include "fault.h"
@@ -324,6 +326,148 @@ static void other_descriptors_are_not_opened(void **state)
     shop_free(&shop);
 }
 
+/* ---- A server that talks nonsense ---------------------------------------------------------- */
+
+/* A client that gets one reply which it cannot understand. */
+static int expect_nonsense(void *data)
+{
+    const int *rendezvous_fd = data;
+    struct pool_message message = POOL_MESSAGE_INIT;
+    struct pool_manager *manager;
+    struct pool_dict *dict;
+    EXPECT(pool_manager_open(*rendezvous_fd, &manager) == 0);
+    EXPECT(pool_manager_dict(manager, "d", &dict) == 0);
+    for (int i = 0; i < 3; i++) { /* and no more is said to who talks so */
+        EXPECT(pool_dict_get(dict, text("key"), &message) == -EPIPE);
+        EXPECT(message.size_bytes == 0);
+    }
+    pool_dict_free(dict);
+    pool_manager_free(manager);
+    return 0;
+}
+
+static int expect_no_welcome(void *data)
+{
+    const int *rendezvous_fd = data;
+    struct pool_manager *manager;
+    EXPECT(pool_manager_open(*rendezvous_fd, &manager) == -EBADMSG);
+    return 0;
+}
+
+/* The next request of whoever has connected. */
+static void take_request(int fd, unsigned operation)
+{
+    struct manager_request request;
+    struct wire_fds fds;
+    char body[20];
+    const struct iovec parts[] = {{&request, sizeof(request)}, {body, sizeof(body)}};
+    assert_true(pool_packet_receive(fd, parts, 2, &fds, TIME_NEVER) >= (ssize_t)sizeof(request));
+    assert_int_equal(request.operation, operation);
+    assert_int_equal(fds.count, 0);
+}
+
+/* Where this process is the server.  ret_theirs: the clients' end. */
+static int rendezvous_by_hand(int *ret_theirs)
+{
+    const struct manager_greeting signature = {MANAGER_SIGNATURE_MAGIC, MANAGER_VERSION};
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(send(pair[0], &signature, sizeof(signature), 0), sizeof(signature));
+    *ret_theirs = pair[1];
+    return pair[0];
+}
+
+/* The descriptor on which the next client waits for its welcome. */
+static int next_client(int rendezvous_fd)
+{
+    struct manager_greeting greeting;
+    struct wire_fds fds;
+    const struct iovec part = {&greeting, sizeof(greeting)};
+    assert_int_equal(pool_packet_receive(rendezvous_fd, &part, 1, &fds, TIME_NEVER),
+                     sizeof(greeting));
+    assert_int_equal(fds.count, 1);
+    return fds.fds[0];
+}
+
+static void a_welcome_that_makes_no_sense_is_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        struct manager_reply reply;
+        size_t size, fd_count;
+    } rows[] = {
+        {"nothing", {0}, 0, 0},
+        {"half a welcome", {MANAGER_REPLY_MAGIC, 0, 0, 0, 0, 0}, 10, 1},
+        {"another magic", {MANAGER_REQUEST_MAGIC, 0, 0, 0, 0, 0}, 32, 1},
+        {"an error that is none", {MANAGER_REPLY_MAGIC, 1, 0, 0, 0, 0}, 32, 0},
+        {"no connection", {MANAGER_REPLY_MAGIC, 0, 0, 0, 0, 0}, 32, 0},
+        {"two of them", {MANAGER_REPLY_MAGIC, 0, 0, 0, 0, 0}, 32, 2},
+    };
+    int theirs;
+    const int ours = rendezvous_by_hand(&theirs), in_vain[] = {STDERR_FILENO, STDERR_FILENO};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct iovec part = {(void *)&rows[i].reply, rows[i].size};
+        print_message("%s\n", rows[i].label);
+        pid_t client = fork_run(expect_no_welcome, &theirs);
+        const int fd = next_client(ours);
+        assert_int_equal(pool_packet_send(fd, &part, 1, in_vain, rows[i].fd_count, TIME_NEVER), 0);
+        assert_int_equal(fork_wait(client), 0);
+        close(fd);
+    }
+    close(ours);
+    close(theirs);
+}
+
+static void a_server_that_talks_nonsense_is_as_good_as_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        struct manager_reply reply;
+        size_t size, fd_count;
+        const char body[8];
+    } rows[] = {
+        {"nothing", {0}, 0, 0, ""},
+        {"half a reply", {MANAGER_REPLY_MAGIC, 0, 0, 0, 0, 0}, 10, 0, ""},
+        {"another magic", {MANAGER_REQUEST_MAGIC, 0, 0, 0, 0, 0}, 32, 0, ""},
+        {"less than it says", {MANAGER_REPLY_MAGIC, 0, 0, 5, 0, 0}, 36, 0, "abcd"},
+        {"more than it says", {MANAGER_REPLY_MAGIC, 0, 0, 3, 0, 0}, 36, 0, "abcd"},
+        {"a body beside an error", {MANAGER_REPLY_MAGIC, -ENOENT, 0, 4, 0, 0}, 36, 0, "abcd"},
+        {"an error that is none", {MANAGER_REPLY_MAGIC, 1, 0, 0, 0, 0}, 32, 0, ""},
+        {"a room that nobody gave", {MANAGER_REPLY_MAGIC, 0, 0, 4, 1, 0}, 32, 0, ""},
+        {"a descriptor", {MANAGER_REPLY_MAGIC, 0, 0, 0, 0, 0}, 32, 1, ""},
+    };
+    const struct manager_reply fine = {.magic = MANAGER_REPLY_MAGIC};
+    int theirs;
+    const int ours = rendezvous_by_hand(&theirs);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const int in_vain = STDERR_FILENO;
+        char message[sizeof(rows[i].reply) + sizeof(rows[i].body)];
+        print_message("%s\n", rows[i].label);
+        pid_t client = fork_run(expect_nonsense, &theirs);
+        const int fd = next_client(ours);
+        int pair[2]; /* the connection, which comes with the welcome */
+        const struct iovec welcome = {(void *)&fine, sizeof(fine)};
+        assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+        assert_int_equal(pool_packet_send(fd, &welcome, 1, &pair[1], 1, TIME_NEVER), 0);
+        close(pair[1]);
+        take_request(pair[0], MANAGER_OPEN_DICT);
+        assert_int_equal(send(pair[0], &fine, sizeof(fine), 0), sizeof(fine));
+        take_request(pair[0], MANAGER_DICT_GET);
+        memcpy(message, &rows[i].reply, sizeof(rows[i].reply));
+        memcpy(message + sizeof(rows[i].reply), rows[i].body, sizeof(rows[i].body));
+        const struct iovec reply = {message, rows[i].size};
+        assert_int_equal(
+            pool_packet_send(pair[0], &reply, 1, &in_vain, rows[i].fd_count, TIME_NEVER), 0);
+        assert_int_equal(fork_wait(client), 0);
+        close(pair[0]);
+        close(fd);
+    }
+    close(ours);
+    close(theirs);
+}
+
 static const struct test_case tests[] = {
     TEST(a_server_that_is_killed_breaks_every_call_and_hangs_none),
     TEST(a_server_that_dies_in_the_middle_of_a_call_ends_it),
@@ -334,6 +478,8 @@ static const struct test_case tests[] = {
     TEST(a_server_that_is_stopped_does_not_keep_its_maker),
     TEST(a_server_ends_when_its_maker_does),
     TEST(other_descriptors_are_not_opened),
+    TEST(a_welcome_that_makes_no_sense_is_none),
+    TEST(a_server_that_talks_nonsense_is_as_good_as_none),
 };
 
 int main(int argc, char **argv)

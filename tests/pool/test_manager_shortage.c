@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #include <pool/manager.h>
-#include <pool/manager_call_priv.h>
 #include <pool/manager_priv.h>
+#include <pool/manager_wire_priv.h>
+#include <pool/packet_priv.h>
 #include <pool/pool.h>
 
 #include "fault.h"
@@ -230,8 +231,8 @@ static void a_manager_that_cannot_be_made_leaves_nothing(void **state)
 /* A server in a child of the test, which can be deprived of things before it begins. */
 struct here {
     pid_t pid;
-    int rendezvous_fd, owner_fd;
-    struct manager_server_options options;
+    int leash[2];
+    int connection_fd, rendezvous_fd; /* of the welcome; -1: there was none */
     void (*deprive)(int how);
     int how;
 };
@@ -243,11 +244,10 @@ void __lsan_do_leak_check(void);
 static int serve(void *data)
 {
     struct here *here = data;
-    close(here->rendezvous_fd);
-    close(here->owner_fd);
+    close(here->leash[0]);
     if (here->deprive)
         here->deprive(here->how);
-    int r = pool_manager_server_run(&here->options);
+    int r = pool_manager_server_run(here->leash[1], 10 << 20);
     fault_disarm();
 #if defined(__SANITIZE_ADDRESS__)
     __lsan_do_leak_check();
@@ -258,27 +258,29 @@ static int serve(void *data)
 /* Returns the server's code for its maker. */
 static int here_start(struct here *here, void (*deprive)(int how), int how)
 {
-    const struct manager_greeting signature = {MANAGER_SIGNATURE_MAGIC, MANAGER_VERSION};
-    int rendezvous[2], owner[2];
-    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, rendezvous), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, owner), 0);
-    assert_int_equal(send(rendezvous[1], &signature, sizeof(signature), 0), sizeof(signature));
-    *here = (struct here){
-        .rendezvous_fd = rendezvous[0],
-        .owner_fd = owner[0],
-        .options = {.rendezvous_fd = rendezvous[1], .owner_fd = owner[1], .bytes_max = 10 << 20},
-        .deprive = deprive,
-        .how = how};
+    struct manager_reply welcome;
+    struct wire_fds fds;
+    const struct iovec part = {&welcome, sizeof(welcome)};
+    *here = (struct here){.deprive = deprive, .how = how};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, here->leash), 0);
     here->pid = fork_run(serve, here);
-    close(rendezvous[1]);
-    close(owner[1]);
-    return pool_manager_welcome(here->owner_fd);
+    close(here->leash[1]);
+    assert_int_equal(pool_packet_receive(here->leash[0], &part, 1, &fds, TIME_NEVER),
+                     sizeof(welcome));
+    assert_int_equal(fds.count, welcome.code < 0 ? 0 : 2);
+    here->connection_fd = welcome.code < 0 ? -1 : fds.fds[0];
+    here->rendezvous_fd = welcome.code < 0 ? -1 : fds.fds[1];
+    return welcome.code;
 }
 
+/* Returns its exit status. */
 static int here_stop(struct here *here)
 {
-    close(here->owner_fd);
-    close(here->rendezvous_fd);
+    close(here->leash[0]);
+    if (here->connection_fd >= 0)
+        close(here->connection_fd);
+    if (here->rendezvous_fd >= 0)
+        close(here->rendezvous_fd);
     return fork_wait(here->pid);
 }
 
@@ -329,42 +331,57 @@ static void use_up_fds(int how)
             break;
 }
 
-static void a_server_without_descriptors_refuses_what_needs_one(void **state)
-{
-    (void)state;
-    struct here here;
-    struct pool_manager *first, *second;
-    struct pool_dict *dict;
-    struct pool_message message = POOL_MESSAGE_INIT;
-    uint8_t *large = bytes_of(100000, 1);
-    const struct pool_bytes value = {large, 100000};
-    /* It needs two for itself; the other is for one client. */
-    assert_int_equal(here_start(&here, use_up_fds, 3), 0);
-    assert_int_equal(pool_manager_open(here.rendezvous_fd, &first), 0);
-    assert_int_equal(pool_manager_open(here.rendezvous_fd, &second), -EPIPE);
-    assert_int_equal(pool_manager_dict(first, "d", &dict), 0);
-    for (int i = 0; i < 3; i++) {
-        assert_int_equal(pool_dict_set(dict, text("large"), value), -EMFILE);
-        assert_int_equal(pool_dict_set(dict, text("small"), text("s")), 0);
-        assert_int_equal(pool_dict_get(dict, text("small"), &message), 0);
-        expect_message(&message, text("s"));
-        expect_dict(dict, "small:s,");
-    }
-    pool_dict_free(dict);
-    pool_manager_free(first);
-    pool_message_done(&message);
-    free(large);
-    assert_int_equal(here_stop(&here), 0);
-}
-
 static void a_server_that_cannot_begin_says_why(void **state)
 {
     (void)state;
     struct here here;
-    assert_int_equal(here_start(&here, use_up_fds, 1), -EMFILE);
-    assert_int_equal(here_stop(&here), 1);
-    assert_int_equal(here_start(&here, use_up_fds, 0), -EMFILE);
-    assert_int_equal(here_stop(&here), 1);
+    int spare = 0, r;
+    while ((r = here_start(&here, use_up_fds, spare)) < 0) {
+        assert_int_equal(r, -EMFILE);
+        assert_int_equal(here_stop(&here), 1);
+        spare++;
+    }
+    assert_int_equal(r, 0);
+    assert_in_range(spare, 4, 8);
+    assert_int_equal(here_stop(&here), 0);
+}
+
+static void a_server_without_descriptors_refuses_what_needs_one(void **state)
+{
+    (void)state;
+    struct shop shop = shop_of();
+    struct pool_manager *manager;
+    struct pool_message message = POOL_MESSAGE_INIT;
+    struct rlimit limit, none;
+    uint8_t *large = bytes_of(100000, 1);
+    const struct pool_bytes value = {large, 100000};
+    const pid_t server = pool_manager_pid(shop.manager);
+    const int fd = pool_manager_share(shop.manager);
+    /* What it has it keeps. */
+    assert_int_equal(prlimit(server, RLIMIT_NOFILE, NULL, &limit), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = limit.rlim_max};
+    assert_int_equal(prlimit(server, RLIMIT_NOFILE, &none, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(pool_dict_set(shop.dict, text("large"), value), -EMFILE);
+        assert_int_equal(pool_dict_set(shop.dict, text("small"), text("s")), 0);
+        expect_dict(shop.dict, "small:s,");
+        assert_int_equal(pool_manager_open(fd, &manager), -EPIPE);
+    }
+    assert_int_equal(prlimit(server, RLIMIT_NOFILE, &limit, NULL), 0);
+    assert_int_equal(pool_dict_set(shop.dict, text("large"), value), 0);
+    none.rlim_cur = 0;
+    assert_int_equal(prlimit(server, RLIMIT_NOFILE, &none, NULL), 0);
+    assert_int_equal(pool_dict_pop(shop.dict, text("large"), &message), -EMFILE);
+    assert_int_equal(pool_dict_contains(shop.dict, text("large")), 1);
+    assert_int_equal(prlimit(server, RLIMIT_NOFILE, &limit, NULL), 0);
+    assert_int_equal(pool_dict_pop(shop.dict, text("large"), &message), 0);
+    expect_message(&message, value);
+    assert_int_equal(pool_manager_open(fd, &manager), 0);
+    pool_manager_free(manager);
+    pool_message_done(&message);
+    free(large);
+    close(fd);
+    shop_free(&shop);
 }
 
 /* how: which fault, and which call. */
@@ -382,7 +399,8 @@ static int live(struct here *here)
     uint8_t *large = bytes_of(100000, 1);
     const struct pool_bytes value = {large, 100000}, two[] = {value, text("x")};
     int failed = 0, r;
-    while ((r = pool_manager_open(here->rendezvous_fd, &shop.manager)) == -ENOMEM || r == -ENOSPC)
+    while ((r = pool_manager_open(here->rendezvous_fd, &shop.manager)) == -ENOMEM || r == -ENOSPC ||
+           r == -EMFILE)
         failed++;
     assert_int_equal(r, 0);
     while ((r = pool_manager_dict(shop.manager, "dict", &shop.dict)) == -ENOMEM)
@@ -427,8 +445,9 @@ static int live(struct here *here)
 static void a_server_survives_each_allocation_that_fails(void **state)
 {
     (void)state;
-    static const enum fault faults[] = {FAULT_MALLOC, FAULT_CALLOC,       FAULT_REALLOC,
-                                        FAULT_MMAP,   FAULT_EPOLL_CREATE, FAULT_EPOLL_CTL};
+    static const enum fault faults[] = {FAULT_MALLOC,    FAULT_CALLOC,       FAULT_REALLOC,
+                                        FAULT_MMAP,      FAULT_EPOLL_CREATE, FAULT_EPOLL_CTL,
+                                        FAULT_SOCKETPAIR};
     for (size_t which = 0; which < sizeof(faults) / sizeof(faults[0]); which++) {
         int seen = 0;
         for (int nth = 0; nth < 40; nth++) {
@@ -454,8 +473,8 @@ static const struct test_case tests[] = {
     TEST(a_shortage_at_any_point_of_a_call_changes_nothing),
     TEST(a_manager_that_cannot_be_made_leaves_nothing),
     TEST(a_client_too_many_is_told_so),
-    TEST(a_server_without_descriptors_refuses_what_needs_one),
     TEST(a_server_that_cannot_begin_says_why),
+    TEST(a_server_without_descriptors_refuses_what_needs_one),
     TEST_LONG(a_server_survives_each_allocation_that_fails, 60000),
 };
 

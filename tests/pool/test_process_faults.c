@@ -83,7 +83,8 @@ static void whatever_fails_is_told_and_can_be_tried_again(void **state)
             /* With a zygote there, none is started; nothing else is without a fault here. */
             assert_true(nth > 0 || (with_zygote && here[i] == FAULT_POSIX_SPAWN));
         }
-        pool_process_free(keeper);
+        if (keeper)
+            assert_int_equal(take_code(keeper), 0);
     }
 }
 
