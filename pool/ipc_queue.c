@@ -247,8 +247,9 @@ static int take_turn(struct pool_queue *queue, struct turn *turn, uint64_t recor
         return -EBADMSG; /* this thread was in no turn */
     if (r != -ETIMEDOUT || (record == 0 && must_wait(queue, record)))
         return r;
-    for (int i = 0; r == -ETIMEDOUT && i < PATIENCE_MS / INTERVAL_MS; i++) {
-        r = pool_turn_take(turn, pool_futex_deadline(INTERVAL_MS));
+    const int64_t end_ns = pool_time_after_ms(PATIENCE_MS);
+    while (r == -ETIMEDOUT && pool_time_now_ns() < end_ns) {
+        r = pool_turn_take(turn, pool_time_after_ms(INTERVAL_MS));
         if (r == -ETIMEDOUT && must_wait(queue, record))
             break;
     }

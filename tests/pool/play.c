@@ -24,18 +24,13 @@ static void *waiter_run(void *data)
     return NULL;
 }
 
-void start_thread(struct scene *scene, int index, int (*wait)(struct scene *scene))
+void start_waiter(struct scene *scene, int index, int (*wait)(struct scene *scene))
 {
     struct waiter *waiter = &scene->waiters[index];
     *waiter = (struct waiter){.scene = scene, .wait = wait};
     assert_int_equal(pthread_create(&waiter->thread, NULL, waiter_run, waiter), 0);
-}
-
-void start_waiter(struct scene *scene, int index, int (*wait)(struct scene *scene))
-{
-    struct waiter *waiter = &scene->waiters[index];
-    start_thread(scene, index, wait);
-    while (atomic_load(&waiter->tid) == 0 || !thread_sleeps(atomic_load(&waiter->tid)))
+    while (!atomic_load(&waiter->ended) &&
+           (atomic_load(&waiter->tid) == 0 || !thread_sleeps(atomic_load(&waiter->tid))))
         sched_yield();
 }
 

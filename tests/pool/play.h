@@ -63,8 +63,7 @@ struct play {
  *  some of them, others in each run. Asserts; skips the test where stepping is not allowed. */
 void play_all(const struct play *play);
 
-/** Start one more waiter. Asserts.  start_waiter: it sleeps when this returns. */
-void start_thread(struct scene *scene, int index, int (*wait)(struct scene *scene));
+/** Start one more waiter; it sleeps, or has ended, when this returns. Asserts. */
 void start_waiter(struct scene *scene, int index, int (*wait)(struct scene *scene));
 
 /** Wait for its end. */

@@ -312,7 +312,7 @@ static void close_meanwhile(struct scene *scene)
 {
     pool_queue_close(scene->queue);
     if (!scene->waiters[0].scene)
-        start_thread(scene, 0, wait_get);
+        start_waiter(scene, 0, wait_get);
 }
 
 static void check_told_the_truth(struct scene *scene)
@@ -373,6 +373,37 @@ static void a_task_done_killed_anywhere_has_woken_who_joins_if_it_was_counted(vo
                             .check = check_joined});
 }
 
+/* Two say it at the same time, while somebody is asleep in join. */
+static int say_done_too(struct scene *scene)
+{
+    return pool_queue_task_done(scene->queue);
+}
+
+static void say_done_meanwhile(struct scene *scene)
+{
+    start_waiter(scene, 1, say_done_too); /* it may have to wait for the child */
+}
+
+static void check_both_done(struct scene *scene)
+{
+    assert_int_equal(waiter_result(scene, 0), 0);
+    assert_int_equal(waiter_result(scene, 1), 0);
+    assert_int_equal(pool_queue_task_done(scene->queue), -EINVAL);
+    assert_int_equal(pool_queue_join(scene->queue, 0), 0);
+}
+
+static void a_task_done_that_is_said_while_another_is_is_counted(void **state)
+{
+    (void)state;
+    play_all(&(struct play){.prepare = prepare_one_of_two,
+                            .operation = say_done,
+                            .wait = wait_join,
+                            .waiters = 1,
+                            .meanwhile = say_done_meanwhile,
+                            .lives = true,
+                            .check = check_both_done});
+}
+
 #define LIMIT_MS   120000
 #define PLAY(name) TEST_LONG(name, LIMIT_MS)
 
@@ -387,6 +418,7 @@ static const struct test_case tests[] = {
     PLAY(a_close_killed_anywhere_closes_for_all_or_for_none_of_the_putters),
     PLAY(a_put_that_was_under_way_when_the_queue_was_closed_is_got_if_it_succeeds),
     PLAY(a_task_done_killed_anywhere_has_woken_who_joins_if_it_was_counted),
+    PLAY(a_task_done_that_is_said_while_another_is_is_counted),
 };
 
 int main(int argc, char **argv)
