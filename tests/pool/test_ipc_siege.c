@@ -197,7 +197,7 @@ static void siege(size_t items_max, size_t bytes_max, int messages, int kills)
 static void killed_users_cost_a_busy_queue_what_they_held_and_no_more(void **state)
 {
     (void)state;
-    siege(0, 65536, scenario_size(900000, 20000), scenario_size(100, 20));
+    siege(0, 65536, scenario_size(1000000, 20000), scenario_size(100, 20));
 }
 
 static void killed_users_cost_a_queue_that_is_always_full_or_empty_no_more(void **state)
