@@ -498,6 +498,35 @@ static void all_workers_may_send_large_results_at_once(void **state)
     pool_free(pool);
 }
 
+/* Has this process a pidfd of that one? A worker may work before the pool has got its pidfd;
+ * without a descriptor to receive it with, such a one is given up. */
+static bool is_watched(pid_t pid)
+{
+    bool found = false;
+    DIR *dir = opendir("/proc/self/fdinfo");
+    assert_non_null(dir);
+    for (struct dirent *entry; !found && (entry = readdir(dir));) {
+        char path[300], line[128];
+        int named;
+        snprintf(path, sizeof(path), "/proc/self/fdinfo/%s", entry->d_name);
+        FILE *file = fopen(path, "re");
+        while (file && !found && fgets(line, sizeof(line), file))
+            found = sscanf(line, "Pid: %d", &named) == 1 && named == pid;
+        if (file)
+            fclose(file);
+    }
+    closedir(dir);
+    return found;
+}
+
+/* One worker runs, and is firmly in the pool's hands. */
+static void settle_a_worker(struct pool *pool)
+{
+    const pid_t pid = pid_of_a_worker(pool);
+    while (!is_watched(pid))
+        poll(NULL, 0, 1);
+}
+
 /* This process can open nothing more. */
 static void take_all_descriptors(struct rlimit *ret_before)
 {
@@ -522,7 +551,7 @@ static void a_shortage_of_descriptors_delays_work_but_loses_none(void **state)
     struct pool *pool = process_pool(4);
     struct rlimit before;
     struct pool_future *futures[12];
-    pid_of_a_worker(pool);
+    settle_a_worker(pool);
     take_all_descriptors(&before);
     for (int i = 0; i < 12; i++)
         futures[i] = submit_int(pool, "write_late", 20);
@@ -559,7 +588,7 @@ static void workers_that_run_are_not_kept_waiting_for_those_that_cannot_start(vo
     (void)state;
     struct pool *pool = process_pool(8);
     struct rlimit before;
-    pid_of_a_worker(pool);
+    settle_a_worker(pool);
     take_all_descriptors(&before);
     for (int i = 0; i < 300; i++) { /* ten a second would break this test's time limit */
         struct pool_future *futures[4];
@@ -582,7 +611,7 @@ static void a_task_that_cannot_be_sent_fails_and_the_others_go_on(void **state)
     struct pool *pool = process_pool(1);
     struct pool_future *future;
     struct rlimit before;
-    pid_of_a_worker(pool);
+    settle_a_worker(pool);
     take_all_descriptors(&before);
     assert_int_equal(pool_submit(pool, "echo", &item, NULL, &future), 0);
     assert_int_equal(take_code(future), -EMFILE);
