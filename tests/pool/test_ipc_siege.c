@@ -191,7 +191,10 @@ static void siege(size_t items_max, size_t bytes_max, int messages, int kills)
     pool_queue_free(board->queue);
     assert_int_equal(scenario_processes(), 0);
     assert_int_equal(open_fds(), fds);
-    assert_int_equal(scenario_entries("/dev/shm"), segments);
+    /* Other programs come and go there, too: ours leave nothing. */
+    for (int i = 0; scenario_entries("/dev/shm") > segments && i < 5000; i++)
+        scenario_sleep_us(1000);
+    assert_true(scenario_entries("/dev/shm") <= segments);
 }
 
 static void killed_users_cost_a_busy_queue_what_they_held_and_no_more(void **state)
