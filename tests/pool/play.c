@@ -55,6 +55,14 @@ static void begin(void *data)
         scene->play->before(data);
 }
 
+static void scene_done(struct scene *scene)
+{
+    pool_queue_free(scene->queue);
+    pool_lock_free(scene->lock);
+    pool_semaphore_free(scene->semaphore);
+    pool_event_free(scene->event);
+}
+
 /* Play it once, with a kill at the n-th instruction, or where the operation ends or sleeps without
  * help.  Returns how many instructions there were. */
 static long play_once(const struct play *play, struct scene *scene, long n)
@@ -64,6 +72,7 @@ static long play_once(const struct play *play, struct scene *scene, long n)
     play->prepare(scene);
     if (!step_start(&child, begin, play->operation, scene)) {
         print_message("this machine does not let a process be stepped through\n");
+        scene_done(scene);
         skip();
     }
     child.sleeps = play->wake != NULL;
@@ -79,10 +88,7 @@ static long play_once(const struct play *play, struct scene *scene, long n)
         assert_int_equal(step_to(&child, STEPS_MAX), STEP_ENDED);
     step_kill(&child);
     play->check(scene);
-    pool_queue_free(scene->queue);
-    pool_lock_free(scene->lock);
-    pool_semaphore_free(scene->semaphore);
-    pool_event_free(scene->event);
+    scene_done(scene);
     return steps;
 }
 
