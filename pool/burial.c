@@ -52,6 +52,21 @@ static void end_timed_out(struct supervisor *supervisor, const struct remote *re
     pool_supervisor_end(supervisor, job);
 }
 
+/* Not tried again, whatever retries are left: it would do it again. */
+static void end_too_large(struct supervisor *supervisor, const struct remote *remote,
+                          struct job *job, int64_t over_bytes)
+{
+    char words[MEMORY_WORDS_BYTES];
+    struct outcome outcome = outcome_of_end(remote, -ENOMEM);
+    outcome.exit_status = -1;
+    outcome.over_memory = true;
+    pool_memory_describe(supervisor, over_bytes, words, sizeof(words));
+    pool_outcome_say(&outcome, "%s", words);
+    outcome.deaths = job->deaths;
+    job->outcome = outcome;
+    pool_supervisor_end(supervisor, job);
+}
+
 /* Its worker died while it ran: is it tried again? */
 static bool retry(struct supervisor *supervisor, const struct remote *remote, struct job *job)
 {
@@ -121,11 +136,14 @@ static void settle_flights(struct supervisor *supervisor, struct remote *remote)
             continue;
         const bool started = pool_remote_started(remote, number, &started_ns);
         const bool timed_out = flight->timed_out, cancelled = flight->cancelled;
+        const int64_t over_bytes = flight->over_bytes;
         struct job *job = pool_remote_release(remote, number);
         if (started && timed_out)
             end_timed_out(supervisor, remote, job);
         else if (started && cancelled)
             pool_supervisor_end(supervisor, job); /* its future is done already */
+        else if (started && over_bytes > 0)
+            end_too_large(supervisor, remote, job, over_bytes);
         else if (started)
             end_started(supervisor, remote, job);
         else
@@ -340,7 +358,7 @@ void pool_remote_drain(struct supervisor *supervisor, struct remote *remote, boo
     if (r < 0)
         pool_remote_kill_broken(remote);
     else
-        pool_staff_check_memory(supervisor, remote);
+        pool_memory_check(supervisor, remote);
     if (got == 0)
         pool_remote_gone(supervisor, remote);
 }

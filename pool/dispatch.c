@@ -97,7 +97,7 @@ static bool assign(struct supervisor *supervisor, struct remote *remote, struct 
     int r = pool_remote_send(remote, job, cost_of(supervisor, job));
     if (r == 0) {
         supervisor->send_failures = 0;
-        supervisor->deadline_given |= job->deadline_ns > 0;
+        supervisor->needs_timers |= job->deadline_ns > 0 || pool_memory_needs_watch(supervisor);
         return true;
     }
     if (r != -EAGAIN && r != -EPIPE)
@@ -234,9 +234,9 @@ static bool dispatch_ready(struct supervisor *supervisor)
 
 bool pool_dispatch_quickly(struct supervisor *supervisor)
 {
-    supervisor->deadline_given = false;
+    supervisor->needs_timers = false;
     const bool more = dispatch_ready(supervisor);
-    return more || supervisor->deadline_given;
+    return more || supervisor->needs_timers;
 }
 
 /* ---- Sharing ------------------------------------------------------------------------------- */

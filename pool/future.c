@@ -208,6 +208,7 @@ int pool_future_error(struct pool_future *future, struct pool_error *ret_error)
         .exit_status = result->exit_status,
         .deaths = result->deaths,
         .quarantined = result->quarantined,
+        .over_memory = result->over_memory,
     };
     return 0;
 }

@@ -12,6 +12,8 @@
  *     0            the task returned a result
  *     -EREMOTEIO   the task ran and failed: its own code and words are in pool_future_error()
  *     -ETIME       it ran past its deadline
+ *     -ENOMEM      its worker used more memory than rss_limit_bytes (over_memory is true), or there
+ *                  was none to run it or to receive its result with (it is false)
  *     -EOWNERDEAD  its worker died (crash, exit, kill): pool_future_error() says how
  *     -ECANCELED   it was cancelled, or its pool was terminated
  *     another      it could not be run at all: pool_future_error() says why
@@ -53,10 +55,11 @@ struct pool_error {
     const char *where;   /* "file:line" of pool_call_fail(), or "" */
     const char *task;    /* the task's name */
     pid_t worker_pid;    /* the process that ran it last; 0 if none did */
-    int signal;          /* with -EOWNERDEAD or -ETIME: the signal that ended the worker, or 0 */
+    int signal;          /* with -EOWNERDEAD, -ETIME or over_memory: what ended the worker, or 0 */
     int exit_status;     /* with -EOWNERDEAD: its exit status if it exited, else -1 */
     unsigned deaths;     /* workers that died while they ran it (see retries in pool.h) */
     bool quarantined;    /* retries were left, but it had killed too many workers */
+    bool over_memory;    /* with -ENOMEM: its worker was killed for its memory (rss_limit_bytes) */
 };
 
 /** The error of a finished task.  Returns 0, or -EAGAIN while it is not done.

@@ -35,8 +35,8 @@ static bool set_wake_fd(struct pool_future *future, int fd)
 /* Does the supervisor look at each worker after each task? */
 static bool workers_wear(const struct pool_options *options)
 {
-    return options->max_tasks > 0 || options->max_rss_bytes > 0 || options->max_age_ms > 0 ||
-           options->idle_ms > 0;
+    return options->max_tasks > 0 || options->max_rss_bytes > 0 || options->rss_limit_bytes > 0 ||
+           options->max_age_ms > 0 || options->idle_ms > 0;
 }
 
 /* Borrow the socket of the worker that has this job, if that is all it has. The supervisor's lock

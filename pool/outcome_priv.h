@@ -28,6 +28,7 @@ struct outcome {
     int exit_status;
     unsigned deaths;
     bool quarantined;
+    bool over_memory;
 };
 
 #define OUTCOME_INIT                                                                               \

@@ -102,6 +102,7 @@ static void fill_in_defaults(struct pool *pool, const struct pool_options *optio
     pool->created_ns = pool->seen_ns = pool_time_now_ns();
     pool->completions_end = &pool->completions;
     pool->completion_fd = -1;
+    pool->counts.rss_peak_bytes = -1;
     pool->broken = pool_outcome_of(0);
     pool->depth = pool_context_depth();
     pool->origin = pool_origin_now();

@@ -102,6 +102,7 @@ enum pool_log_kind {
     POOL_LOG_WORKER_DIED,      /* by itself; signal and exit_status say how */
     POOL_LOG_WORKER_FAILED,    /* it could not be started, or its initializer failed: code */
     POOL_LOG_TASK_LATE,        /* past its deadline: its worker is stopped */
+    POOL_LOG_TASK_TOO_LARGE,   /* past rss_limit_bytes: its worker is killed */
     POOL_LOG_TASK_RETRIED,     /* its worker died; it is tried again */
     POOL_LOG_TASK_QUARANTINED, /* it has killed too many workers */
     POOL_LOG_BROKEN,           /* the pool can do no more: code */
@@ -139,6 +140,11 @@ struct pool_stats {
     uint64_t died;      /* workers that ended by themselves */
     uint64_t recycled;  /* workers replaced for their task count, memory or age */
     int64_t age_ms;     /* since pool_create() */
+    /* The most resident memory that any worker which has ended ever had, with the processes that it
+     * had started and waited for. After pool_join() that is any worker, but for those that died
+     * with the process that starts them. -1: none has ended, or it cannot be known (threads,
+     * serial). */
+    int64_t rss_peak_bytes;
     double tasks_per_s; /* tasks ended per second, since the last call of this function or, at the
                            first, since pool_create() */
 };
@@ -199,6 +205,14 @@ struct pool_options {
     uint64_t max_tasks;
     int max_age_ms;
     size_t max_rss_bytes;
+
+    /* Process backend: a worker whose resident memory passes this while it runs a task is killed at
+     * once, and that task's future ends with -ENOMEM (over_memory); it is not tried again, retries
+     * or not, because it would do the same again. What the worker had not started goes to others.
+     * Looked at every 20 ms, so it is no bound on what is used in between. What is left of earlier
+     * tasks counts as well: a lower max_rss_bytes replaces workers before it is much. (A worker
+     * found above this limit after a task is replaced likewise; an initializer is not watched.) */
+    size_t rss_limit_bytes;
 
     /* A task with retries left is not tried again once it has killed so many workers.
      * 0: POOL_QUARANTINE_DEFAULT. */

@@ -42,6 +42,7 @@ struct flight {
     uint32_t cost_ns;   /* what it was expected to take */
     bool timed_out;     /* the worker was told to end because of this task */
     bool cancelled;     /* likewise, by pool_future_cancel() */
+    int64_t over_bytes; /* the worker was killed for having so much memory; 0: it was not */
 };
 
 struct remote {
@@ -61,7 +62,9 @@ struct remote {
     int64_t created_ns;
     int64_t ready_ns;   /* its age counts from here */
     int64_t idle_ns;    /* nothing to do since then */
-    int64_t rss_ns;     /* memory was looked at */
+    int64_t rss_ns;     /* memory was looked at, after a task */
+    int64_t over_ns;    /* it is above its memory limit since then; 0: it is not */
+    int64_t left_bytes; /* what a task above the limit had used; 0: there was none (memory.c) */
     uint64_t given;     /* tasks given and not taken back */
     bool ready;         /* READY has come, and the initializer succeeded */
     bool retiring;      /* it gets no more tasks, and leaves when it has none */

@@ -1,11 +1,10 @@
 /* staff.c: how many workers there are, and for how long. Part of the supervisor
  * (supervisor_priv.h). Workers start when work waits for them, up to the pool's limit. They go when
- * they have served long enough (max_tasks, max_age_ms, max_rss_bytes), when the limit was lowered,
- * or when they were idle for idle_ms; and only between two tasks: one that is to go gets no more,
- * what it has not started is taken back, and when it has nothing left it is dismissed. */
+ * they have served long enough (max_tasks, max_age_ms; for max_rss_bytes see memory.c), when the
+ * limit was lowered, or when they were idle for idle_ms; and only between two tasks: one that is to
+ * go gets no more, what it has not started is taken back, and when it has nothing left it is
+ * dismissed. */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,8 +17,6 @@
  * seconds), while nothing runs whose end could help, what is missing will not come. */
 #define BACK_OFF_MIN_MS 10
 #define BACK_OFF_MAX_MS 1000
-
-#define RSS_EVERY_NS (20 * NS_PER_MS)
 
 /* ---- Hiring -------------------------------------------------------------------------------- */
 
@@ -139,45 +136,13 @@ struct remote *pool_staff_hire(struct supervisor *supervisor)
 
 /* ---- Letting go ---------------------------------------------------------------------------- */
 
-static void retire(struct supervisor *supervisor, struct remote *remote, bool worn)
+void pool_staff_retire(struct supervisor *supervisor, struct remote *remote, bool worn)
 {
     if (remote->retiring)
         return;
     remote->retiring = true;
     remote->worn = worn;
     pool_dispatch_recall(supervisor, remote);
-}
-
-static int64_t resident_bytes(pid_t pid)
-{
-    char path[64], text[128];
-    long long total_pages, resident_pages;
-    snprintf(path, sizeof(path), "/proc/%d/statm", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return -1;
-    ssize_t got = read(fd, text, sizeof(text) - 1);
-    close(fd);
-    if (got <= 0)
-        return -1;
-    text[got] = '\0';
-    if (sscanf(text, "%lld %lld", &total_pages, &resident_pages) != 2)
-        return -1;
-    return resident_pages * sysconf(_SC_PAGESIZE);
-}
-
-void pool_staff_check_memory(struct supervisor *supervisor, struct remote *remote)
-{
-    const size_t limit_bytes = supervisor->pool->options.max_rss_bytes;
-    if (limit_bytes == 0 || remote->retiring || remote->pid <= 0)
-        return;
-    const int64_t now_ns = pool_time_now_ns();
-    if (now_ns < remote->rss_ns + RSS_EVERY_NS)
-        return;
-    remote->rss_ns = now_ns;
-    const int64_t rss_bytes = resident_bytes(remote->pid);
-    if (rss_bytes > 0 && (uint64_t)rss_bytes > limit_bytes)
-        retire(supervisor, remote, true);
 }
 
 static void count_recycled(struct pool *pool)
@@ -209,10 +174,10 @@ static void review_one(struct supervisor *supervisor, struct remote *remote, int
                      now_ns >= remote->ready_ns + options->max_age_ms * NS_PER_MS;
     const bool used = options->max_tasks > 0 && remote->given >= options->max_tasks;
     if (old || (used && remote->flying == 0))
-        retire(supervisor, remote, true);
+        pool_staff_retire(supervisor, remote, true);
     else if (staying > atomic_load(&supervisor->pool->workers) ||
              now_ns >= due_ns(supervisor, remote, staying > min))
-        retire(supervisor, remote, false);
+        pool_staff_retire(supervisor, remote, false);
     if (!remote->retiring || remote->flying > 0)
         return;
     if (remote->worn)

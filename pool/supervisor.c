@@ -206,6 +206,16 @@ static void spawned(struct supervisor *supervisor, struct remote *remote, pid_t 
         pool_remote_kill(remote);
 }
 
+/* Also of one that was buried before its end was told. */
+static void keep_peak(struct supervisor *supervisor, int64_t rss_peak_bytes)
+{
+    struct pool *pool = supervisor->pool;
+    pthread_mutex_lock(&pool->lock);
+    if (rss_peak_bytes > pool->counts.rss_peak_bytes)
+        pool->counts.rss_peak_bytes = rss_peak_bytes;
+    pthread_mutex_unlock(&pool->lock);
+}
+
 static void serve_control(struct supervisor *supervisor)
 {
     struct wire_control message;
@@ -221,6 +231,8 @@ static void serve_control(struct supervisor *supervisor)
             zygote_lost(supervisor);
             return;
         }
+        if (message.type == WIRE_EXITED)
+            keep_peak(supervisor, message.rss_peak_bytes);
         struct remote *remote = find_remote(supervisor, message.worker_id);
         if (!remote && message.type == WIRE_SPAWNED) /* buried before it was heard of */
             pool_zygote_client_kill(&supervisor->zygote, message.worker_id);

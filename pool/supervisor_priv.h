@@ -15,14 +15,15 @@
  *   control   the zygote has forked a worker, could not, or has reaped one; or it is gone
  *   sockets   bells and results; end of file is a worker's end
  *   pidfds    a worker's end, should a grandchild hold its socket open
- *   timers    deadlines, SIGKILL after SIGTERM, retries after a shortage, age and idleness
+ *   timers    deadlines, SIGKILL after SIGTERM, retries after a shortage, age and idleness, a look
+ *             at busy workers' memory
  *
  * and after each it does again what can be done: hand out jobs, take unstarted ones back for idle
  * workers or for a higher priority, let workers go. The rooms: supervisor.c has the thread and its
  * events, dispatch.c decides who works on what, staff.c how many workers there are and which
- * have served long enough, burial.c what becomes of a dead worker's tasks, timers.c what is due,
- * remote.c knows one worker, loan.c lets a waiter listen to one, zygote_client.c is
- * the zygote's other end.
+ * have served long enough, memory.c looks at their memory, burial.c says what becomes of a dead
+ * worker's tasks, timers.c what is due, remote.c knows one worker, loan.c lets a waiter listen to
+ * one, zygote_client.c is the zygote's other end.
  *
  * End: the pool is closed and has no job left, or it was terminated or broken. Workers are let go
  * (busy ones stopped), each is waited for, then the zygote is ended and reaped, and only then does
@@ -73,7 +74,10 @@ struct supervisor {
     uint32_t next_id;            /* S */
     uint32_t *cost_ns;           /* S: what a run of each task takes, lately; 0: not known */
 
-    bool deadline_given;            /* S: a job with a deadline was handed out */
+    bool needs_timers;              /* S: what was handed out has a deadline, or its memory is to
+                                     * be watched: the thread has to set its alarm */
+    bool memory_watched;            /* S: its alarm is set for that */
+    int64_t memory_at_ns;           /* S: the next look at busy workers' memory, not before */
     unsigned spawn_failures;        /* S: in a row */
     unsigned send_failures;         /* S: in a row, for want of descriptors or memory */
     unsigned zygote_deaths;         /* S: in a row */
@@ -172,8 +176,9 @@ void pool_staff_start_failed(struct supervisor *supervisor, const struct remote 
  *  that have nothing left to do. */
 void pool_staff_review(struct supervisor *supervisor);
 
-/** A worker has done a task: look whether its memory has grown too large. */
-void pool_staff_check_memory(struct supervisor *supervisor, struct remote *remote);
+/** Give it no more tasks, and take back what it has not started; it leaves when it has none.
+ *  worn: because of its tasks, age or memory. */
+void pool_staff_retire(struct supervisor *supervisor, struct remote *remote, bool worn);
 
 /** When pool_staff_review() has something to do next. */
 int64_t pool_staff_next_ns(const struct supervisor *supervisor);
@@ -181,6 +186,23 @@ int64_t pool_staff_next_ns(const struct supervisor *supervisor);
 /** The time to try again after so many failures. */
 int64_t pool_staff_after_failures(unsigned times);
 #define FAILURES_MAX 12
+
+/* ---- memory.c ------------------------------------------------------------------------------ */
+
+/** A worker has done a task: retire it if its memory has grown too large. */
+void pool_memory_check(struct supervisor *supervisor, struct remote *remote);
+
+/** Kill busy workers above rss_limit_bytes.
+ *  Returns when to look again; TIME_NEVER if nobody is busy, or there is no limit. */
+int64_t pool_memory_watch(struct supervisor *supervisor, int64_t now_ns);
+
+/** There is a limit, and the thread does not yet wake for it. */
+bool pool_memory_needs_watch(const struct supervisor *supervisor);
+
+/** What a task did that was stopped for its memory, for people. */
+void pool_memory_describe(const struct supervisor *supervisor, int64_t rss_bytes, char *text,
+                          size_t size_bytes);
+#define MEMORY_WORDS_BYTES 128
 
 /* ---- burial.c ------------------------------------------------------------------------------ */
 
@@ -208,7 +230,7 @@ int pool_loan_wait(struct pool *pool, struct pool_future *future, int64_t until_
 
 /* ---- timers.c ------------------------------------------------------------------------------ */
 
-/** Do what is due: deadlines, kills, burials without a status.
+/** Do what is due: deadlines, looks at memory, kills, burials without a status.
  *  Returns when to look again; TIME_NEVER if nothing is waiting. */
 int64_t pool_timers_run(struct supervisor *supervisor);
 

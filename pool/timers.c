@@ -156,6 +156,7 @@ int64_t pool_timers_run(struct supervisor *supervisor)
         } else
             next_ns = earlier(next_ns, due_ns);
     }
+    next_ns = earlier(next_ns, pool_memory_watch(supervisor, now_ns));
     next_ns = earlier(next_ns, pool_staff_next_ns(supervisor));
     return earlier(next_ns, pool_dispatch_share(supervisor, now_ns));
 }

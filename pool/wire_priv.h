@@ -22,8 +22,8 @@
  *     <- FAILED  id, errno                 <- RESULT  value that is not on the page
  *     -> KILL    id: of one whose pidfd    <> BELL    look at the page
  *                was lost
- *     <- EXITED  id, pid, wait status    host <-> each process, which has no page
- *                                          -> START   the target's call, after SPAWNED
+ *     <- EXITED  id, pid, wait status,   host <-> each process, which has no page
+ *                most memory it had         -> START   the target's call, after SPAWNED
  *                                          <- RESULT  how the target returned, if it did
  *
  * A payload or value above WIRE_INLINE_MAX travels as a sealed memfd (blob_priv.h), which is then
@@ -65,7 +65,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
-#define WIRE_VERSION    3
+#define WIRE_VERSION    4
 #define WIRE_INLINE_MAX ((size_t)64 * 1024)
 #define WIRE_FDS_MAX    65 /* POOL_FDS_MAX and the payload's memfd */
 
@@ -94,11 +94,12 @@ struct wire_control {
     uint32_t type;
     uint32_t worker_id; /* or a process's */
     int32_t pid;
-    int32_t value;       /* FAILED: positive errno; EXITED: wait status; HELLO: WIRE_VERSION;
-                            SPAWN: enum wire_kind */
-    uint64_t table_hash; /* HELLO */
+    int32_t value;          /* FAILED: positive errno; EXITED: wait status; HELLO: WIRE_VERSION;
+                               SPAWN: enum wire_kind */
+    uint64_t table_hash;    /* HELLO */
+    int64_t rss_peak_bytes; /* EXITED: the most resident memory it had */
 };
-_Static_assert(sizeof(struct wire_control) == 24, "no padding");
+_Static_assert(sizeof(struct wire_control) == 32, "no padding");
 
 #define WIRE_NAME_BYTES 16 /* what the kernel keeps of a process's name, with its terminator */
 

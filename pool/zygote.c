@@ -28,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -219,7 +220,8 @@ static void kill_by_id(struct zygote *zygote, uint32_t id)
 static int reap(struct zygote *zygote, int flags)
 {
     int status;
-    pid_t pid = waitpid(-1, &status, flags);
+    struct rusage usage;
+    pid_t pid = wait4(-1, &status, flags, &usage);
     if (pid < 0)
         return errno == EINTR ? 1 : errno == ECHILD ? 0 : -errno;
     if (pid == 0)
@@ -227,8 +229,11 @@ static int reap(struct zygote *zygote, int flags)
     for (size_t i = 0; i < zygote->count; i++) {
         if (zygote->children[i].pid != pid)
             continue;
-        const struct wire_control gone = {
-            .type = WIRE_EXITED, .worker_id = zygote->children[i].id, .pid = pid, .value = status};
+        const struct wire_control gone = {.type = WIRE_EXITED,
+                                          .worker_id = zygote->children[i].id,
+                                          .pid = pid,
+                                          .value = status,
+                                          .rss_peak_bytes = (int64_t)usage.ru_maxrss * 1024};
         zygote->children[i] = zygote->children[--zygote->count];
         say(zygote, &gone, NULL, 0); /* a host that is gone shows as end of file */
         break;

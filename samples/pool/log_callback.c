@@ -40,10 +40,11 @@ static const struct pool_tasks tasks = {list, 1};
 static void log_event(const struct pool_log_event *event, void *data)
 {
     static const char *const names[] = {
-        [POOL_LOG_WORKER_STARTED] = "started",   [POOL_LOG_WORKER_ENDED] = "ended",
-        [POOL_LOG_WORKER_DIED] = "died",         [POOL_LOG_WORKER_FAILED] = "failed",
-        [POOL_LOG_TASK_LATE] = "late",           [POOL_LOG_TASK_RETRIED] = "retried",
-        [POOL_LOG_TASK_QUARANTINED] = "killers", [POOL_LOG_BROKEN] = "broken",
+        [POOL_LOG_WORKER_STARTED] = "started", [POOL_LOG_WORKER_ENDED] = "ended",
+        [POOL_LOG_WORKER_DIED] = "died",       [POOL_LOG_WORKER_FAILED] = "failed",
+        [POOL_LOG_TASK_LATE] = "late",         [POOL_LOG_TASK_TOO_LARGE] = "too large",
+        [POOL_LOG_TASK_RETRIED] = "retried",   [POOL_LOG_TASK_QUARANTINED] = "killers",
+        [POOL_LOG_BROKEN] = "broken",
     };
     const char *prefix = data;
     if (event->kind == POOL_LOG_WORKER_DIED)

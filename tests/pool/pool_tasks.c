@@ -2,11 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -289,16 +292,129 @@ static int task_again(struct pool_call *call)
     return 0;
 }
 
+static int task_resident(struct pool_call *call)
+{
+    long long total_pages, resident_pages;
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return -errno;
+    const int count = fscanf(file, "%lld %lld", &total_pages, &resident_pages);
+    fclose(file);
+    if (count != 2)
+        return -EIO;
+    const int64_t resident_bytes = resident_pages * sysconf(_SC_PAGESIZE);
+    return pool_call_write(call, &resident_bytes, sizeof(resident_bytes));
+}
+
+/* Resident pages from the kernel, not from an allocator that keeps some; MAP_FAILED: none. */
+static void *grow(size_t size_bytes)
+{
+    return mmap(NULL, size_bytes, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+}
+
+static int swell(size_t size_bytes, int for_ms)
+{
+    void *pages = size_bytes > 0 ? grow(size_bytes) : NULL;
+    if (pages == MAP_FAILED)
+        return -errno;
+    if (pages) {
+        poll(NULL, 0, for_ms);
+        munmap(pages, size_bytes);
+    }
+    return 0;
+}
+
+static int task_keep(struct pool_call *call)
+{
+    return grow((size_t)int_field(call, 0)) == MAP_FAILED ? -errno : 0;
+}
+
+static int task_swell(struct pool_call *call)
+{
+    return swell((size_t)int_field(call, 0), (int)int_field(call, 1));
+}
+
+static int task_swell_hold(struct pool_call *call)
+{
+    const size_t size_bytes = (size_t)int_field(call, 0);
+    void *pages = grow(size_bytes);
+    if (pages == MAP_FAILED)
+        return -errno;
+    const int r = task_hold(call);
+    munmap(pages, size_bytes);
+    return r;
+}
+
+static int task_swell_late(struct pool_call *call)
+{
+    sigset_t set;
+    int number;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    sigwait(&set, &number);
+    return swell((size_t)int_field(call, 0), -1);
+}
+
+/* Where the library has mapped what the worker shares with the host. */
+static struct wire_page *find_page(void)
+{
+    char line[512];
+    struct wire_page *page = NULL;
+    FILE *file = fopen("/proc/self/maps", "re");
+    while (file && !page && fgets(line, sizeof(line), file)) {
+        uintptr_t start;
+        if (strstr(line, "pool-page") && sscanf(line, "%" SCNxPTR, &start) == 1)
+            page = (struct wire_page *)start;
+    }
+    if (file)
+        fclose(file);
+    return page;
+}
+
+static int task_hide(struct pool_call *call)
+{
+    struct wire_page *page = find_page();
+    const size_t size_bytes = (size_t)int_field(call, 0);
+    for (unsigned i = 0; page && i < PAGE_SLOTS; i++)
+        atomic_store(&page->slots[i].word, slot_word(NUMBER_MASK, SLOT_EMPTY));
+    return page ? swell(size_bytes, -1) : -ENOENT;
+}
+
 static const struct pool_task list[] = {
-    {"square", task_square},     {"echo", task_echo},           {"count", task_count},
-    {"pid", task_pid},           {"sleep", task_sleep},         {"write_late", task_write_late},
-    {"hold", task_hold},         {"fail", task_fail},           {"silent_fail", task_silent_fail},
-    {"die", task_die},           {"stubborn", task_stubborn},   {"overflow", task_overflow},
-    {"read", task_read},         {"blow_up", task_blow_up},     {"obedient", task_obedient},
-    {"local", task_local},       {"orphan", task_orphan},       {"closer", task_closer},
-    {"liar", task_liar},         {"smuggler", task_smuggler},   {"again", task_again},
-    {"die_once", task_die_once}, {"prepare", task_prepare},     {"eat", task_eat},
-    {"nest", task_nest},         {"mark_late", task_mark_late},
+    {"square", task_square},
+    {"echo", task_echo},
+    {"count", task_count},
+    {"pid", task_pid},
+    {"sleep", task_sleep},
+    {"write_late", task_write_late},
+    {"hold", task_hold},
+    {"fail", task_fail},
+    {"silent_fail", task_silent_fail},
+    {"die", task_die},
+    {"stubborn", task_stubborn},
+    {"overflow", task_overflow},
+    {"read", task_read},
+    {"blow_up", task_blow_up},
+    {"obedient", task_obedient},
+    {"local", task_local},
+    {"orphan", task_orphan},
+    {"closer", task_closer},
+    {"liar", task_liar},
+    {"smuggler", task_smuggler},
+    {"again", task_again},
+    {"die_once", task_die_once},
+    {"prepare", task_prepare},
+    {"eat", task_eat},
+    {"nest", task_nest},
+    {"mark_late", task_mark_late},
+    {"resident", task_resident},
+    {"keep", task_keep},
+    {"swell", task_swell},
+    {"swell_hold", task_swell_hold},
+    {"swell_late", task_swell_late},
+    {"hide", task_hide},
 };
 const struct pool_tasks pool_test_tasks = {list, sizeof(list) / sizeof(list[0])};
 

@@ -28,7 +28,13 @@
  * prepare     an initializer: int64 that local then counts from; fails with it if it is negative
  * eat         int64 size: keeps so much memory -> pid_t
  * nest        opens a pool of its own and runs itself there -> int64, how often it could
- * mark_late   int64 ms, path: sleeps, then creates that file */
+ * mark_late   int64 ms, path: sleeps, then creates that file
+ * resident    its worker's resident memory -> int64
+ * swell       int64 size, int64 ms: has so much memory for so long (-1: for ever), gives it back
+ * keep        int64 size: has so much memory more until its worker ends
+ * swell_hold  int64 size, descriptor: has so much memory until its end of file, gives it back
+ * swell_late  int64 size: waits for SIGTERM, then has so much memory for ever
+ * hide        int64 size: makes nonsense of its worker's page, then has so much memory for ever */
 extern const struct pool_tasks pool_test_tasks;
 
 /** Every backend, and those that have workers:
