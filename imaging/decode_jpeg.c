@@ -1,7 +1,8 @@
 /* decode_jpeg.c: JPEG through libjpeg-turbo, at the smallest scale that loses nothing.
  *
  * libjpeg goes on after damage and only warns, which gives half-grey pictures. Here a warning
- * that means wrong or missing pixels ends the picture; the harmless ones are passed over.
+ * that means wrong or missing pixels ends the picture, unless the job's level tolerates it; the
+ * harmless ones are passed over, unless the level forbids them.
  *
  * Errors leave libjpeg by longjmp. It lands in guarded(), which owns nothing: all that must be
  * released hangs on struct jpeg_job and is released by img_decode_jpeg() alone. */
@@ -36,11 +37,13 @@
 
 struct jpeg_job {
     const struct img_decode_job *decode;
+    size_t size_bytes;                   /* so much of the data is looked at */
     struct jpeg_decompress_struct cinfo; /* owned */
     struct jpeg_error_mgr errors;
     struct jpeg_progress_mgr progress;
     jmp_buf landing;
-    int code; /* why the jump was made */
+    int code;   /* why the jump was made */
+    bool ended; /* the data has come to an early end, which was tolerated */
     uint32_t scans_max;
     unsigned components_seen; /* a bit for each that some scan has had */
     int orientation;
@@ -100,7 +103,7 @@ static void leave(j_common_ptr cinfo)
     struct jpeg_job *job = job_of(cinfo);
     char text[JMSG_LENGTH_MAX] = "";
     job->errors.format_message(cinfo, text);
-    job->code = classify(job->errors.msg_code);
+    job->code = job->ended ? -EPIPE : classify(job->errors.msg_code);
     const uint32_t row = job->cinfo.output_scanline;
     if (job->code == -EPIPE && row > 0)
         img_fail(job->decode->error, job->code,
@@ -115,7 +118,18 @@ static void leave(j_common_ptr cinfo)
 
 static void heed_message(j_common_ptr cinfo, int level)
 {
-    if (level < 0 && !warning_is_harmless(job_of(cinfo)->errors.msg_code))
+    struct jpeg_job *job = job_of(cinfo);
+    const int message = job->errors.msg_code;
+    const enum img_fail_on fail_on = job->decode->fail_on;
+    if (level >= 0)
+        return;
+    if (warning_is_harmless(message) ? fail_on >= IMG_FAIL_ON_WARNING
+                                     : !img_fail_on_tolerates(fail_on, classify(message)))
+        leave(cinfo);
+    job->ended = job->ended || message == JWRN_JPEG_EOF;
+    /* Codes run out in the first row of blocks: all that would come is gray. */
+    if (job->ended && message == JWRN_HIT_MARKER && job->cinfo.input_scan_number <= 1 &&
+        job->cinfo.input_iMCU_row == 0)
         leave(cinfo);
 }
 
@@ -158,7 +172,7 @@ static int header_read(struct jpeg_job *job)
     jpeg_create_decompress(cinfo);
     job->progress.progress_monitor = watch;
     cinfo->progress = &job->progress;
-    jpeg_mem_src(cinfo, job->decode->data, (unsigned long)job->decode->size_bytes);
+    jpeg_mem_src(cinfo, job->decode->data, (unsigned long)job->size_bytes);
     jpeg_read_header(cinfo, TRUE);
     if (cinfo->num_components != 1 && cinfo->num_components != 3 && cinfo->num_components != 4)
         return img_fail(job->decode->error, -ENOTSUP, "a JPEG of %d components",
@@ -195,10 +209,13 @@ static int rows_push(struct jpeg_job *job)
         if (r < 0)
             return r;
     }
-    int r = components_check(job);
-    if (r == 0)
-        jpeg_finish_decompress(cinfo); /* reads on to the end marker, complains without one */
-    return r;
+    if (!img_fail_on_tolerates(decode->fail_on, -EBADMSG)) {
+        int r = components_check(job);
+        if (r < 0)
+            return r;
+    }
+    jpeg_finish_decompress(cinfo); /* reads on to the end marker, complains without one */
+    return 0;
 }
 
 /* ---- Between the steps ---- */
@@ -249,6 +266,18 @@ static uint32_t scans_allowed(const struct jpeg_job *job, struct img_size size)
     return scans < options->scans_max ? (uint32_t)scans : options->scans_max;
 }
 
+/* The coefficients of a file of several scans, all of which libjpeg holds; else it holds rows. */
+static uint64_t whole_bytes(struct jpeg_decompress_struct *cinfo)
+{
+    uint64_t blocks = 0;
+    if (!jpeg_has_multiple_scans(cinfo))
+        return 0;
+    for (int i = 0; i < cinfo->num_components; i++)
+        blocks +=
+            (uint64_t)cinfo->comp_info[i].width_in_blocks * cinfo->comp_info[i].height_in_blocks;
+    return blocks * sizeof(JBLOCK);
+}
+
 /* Choose the scale and the colours, and tell the sink. Nothing here leaves by longjmp. */
 static int decode_prepare(struct jpeg_job *job)
 {
@@ -256,6 +285,9 @@ static int decode_prepare(struct jpeg_job *job)
     struct jpeg_decompress_struct *cinfo = &job->cinfo;
     const struct img_size size = {cinfo->image_width, cinfo->image_height};
     int r = img_fit_check(size, decode->options, decode->error);
+    if (r == 0)
+        r = img_memory_check(whole_bytes(cinfo), decode->size_bytes, decode->options,
+                             decode->error);
     if (r < 0)
         return r;
     r = segments_read(job);
@@ -308,9 +340,18 @@ static int size_settle(struct jpeg_job *job)
     return 0;
 }
 
-int img_decode_jpeg(const struct img_decode_job *decode)
+/* Where libjpeg stopped. */
+struct jpeg_stop {
+    bool in_scans;   /* behind the first scan's header and before the first row */
+    size_t at_bytes; /* the bytes before were taken in */
+};
+
+/* Decode what stands in the first size_bytes of the data. ret_stop: written always. */
+static int decode_part(const struct img_decode_job *decode, size_t size_bytes,
+                       struct jpeg_stop *ret_stop)
 {
-    struct jpeg_job job = {.decode = decode, .scans_max = decode->options->scans_max};
+    struct jpeg_job job = {
+        .decode = decode, .size_bytes = size_bytes, .scans_max = decode->options->scans_max};
     job.cinfo.err = jpeg_std_error(&job.errors);
     job.cinfo.client_data = &job;
     job.errors.error_exit = leave;
@@ -324,7 +365,38 @@ int img_decode_jpeg(const struct img_decode_job *decode)
         r = guarded(&job, size_settle);
     if (r == 0)
         r = guarded(&job, rows_push);
+    ret_stop->in_scans = job.cinfo.input_scan_number >= 1 && job.cinfo.output_scanline == 0;
+    ret_stop->at_bytes =
+        !job.ended && job.cinfo.src ? size_bytes - job.cinfo.src->bytes_in_buffer : size_bytes;
     jpeg_destroy_decompress(&job.cinfo);
     free(job.icc);
     return r;
+}
+
+/* The offset of the last marker before an offset; 0: there is none. */
+static size_t marker_before(const uint8_t *data, size_t at)
+{
+    while (at >= 2) {
+        const uint8_t code = data[at - 1];
+        if (data[at - 2] == 0xff && code != 0x00 && code != 0xff && (code & 0xf8) != 0xd0)
+            return at - 2;
+        at--;
+    }
+    return 0;
+}
+
+/* A file of several scans is read whole before the first row comes out, so one bad or cut segment
+ * between two scans would lose all. Where that is tolerated, the file is taken to end before it. */
+int img_decode_jpeg(const struct img_decode_job *decode)
+{
+    struct jpeg_stop stop = {.in_scans = false};
+    int r = decode_part(decode, decode->size_bytes, &stop);
+    if (!img_fail_on_tolerates(decode->fail_on, r) || !stop.in_scans)
+        return r;
+    const size_t part_bytes = marker_before(decode->data, stop.at_bytes);
+    if (part_bytes == 0)
+        return r;
+    struct img_decode_job lax = *decode;
+    lax.fail_on = IMG_FAIL_ON_NONE; /* the early end is of our making */
+    return decode_part(&lax, part_bytes, &stop);
 }

@@ -2,9 +2,14 @@
  *
  * A decoder opens the picture, chooses how much of it to decode, tells the sink what rows will
  * come (begin) and then pushes them from top to bottom (rows). It keeps no more of the picture
- * than it must. Whoever is the sink turns rows into a thumbnail. */
+ * than it must. Whoever is the sink turns rows into a thumbnail.
+ *
+ * How much damage a decoder passes over is told by the job. Where it cannot go on, it pushes the
+ * rows that it has, and fails: whoever asked for a lax decoding fills the rows that are missing. */
 #ifndef IMAGING_DECODE_PRIV_H
 #define IMAGING_DECODE_PRIV_H
+
+#include <errno.h>
 
 #include "buffer_priv.h"
 #include "imaging.h"
@@ -40,6 +45,7 @@ struct img_decode_job {
     size_t size_bytes;
     enum img_format format;
     const struct img_options *options;
+    enum img_fail_on fail_on; /* of this decoding; the options' own may be laxer */
     struct img_buffer *strip; /* for the decoder's rows; kept from picture to picture */
     struct img_sink *sink;
     struct img_error *error; /* filled on failure */
@@ -48,6 +54,14 @@ struct img_decode_job {
 static inline bool img_decode_cancelled(const struct img_decode_job *job)
 {
     return job->options->cancelled && job->options->cancelled(job->options->cancel_data);
+}
+
+/** Is damage of this kind passed over at this level, so that what comes out is kept?
+ *  code: of struct img_error. */
+static inline bool img_fail_on_tolerates(enum img_fail_on fail_on, int code)
+{
+    return (code == -EBADMSG && fail_on <= IMG_FAIL_ON_TRUNCATED) ||
+           (code == -EPIPE && fail_on <= IMG_FAIL_ON_NONE);
 }
 
 struct img_decoder {

@@ -7,11 +7,13 @@
 #include "decode_priv.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 #include <strings.h>
 
 #include "error_priv.h"
 #include "fit_priv.h"
+#include "frames_priv.h"
 #include "vips_library_priv.h"
 
 #define STRIP_BYTES ((size_t)1024 * 1024)
@@ -54,6 +56,7 @@ static int classify(const char *text)
         {"too large", -EFBIG},
         {"too big", -EFBIG},
         {"exceed", -EFBIG},
+        {"resources exhausted", -EFBIG},
         {"unsupported", -ENOTSUP},
         {"not supported", -ENOTSUP},
         {"not a whole number of bytes", -ENOTSUP},
@@ -138,6 +141,25 @@ static int fail_with_vips_error(const struct vips_job *job)
 
 /* ---- Opening ---- */
 
+static int frames_refuse(const struct img_decode_job *decode)
+{
+    return img_fail(decode->error, -EFBIG, "more than %" PRIu32 " frames or pages",
+                    decode->options->frames_max);
+}
+
+/* What must be held whole: at least the pixels as they come out, with their alpha. ImageMagick has
+ * 16 bits a sample. TIFF comes by the row. */
+static int memory_check(const struct img_decode_job *decode, struct img_size size)
+{
+    const uint64_t pixels = (uint64_t)size.width_px * size.height_px; /* below 2^40 */
+    uint64_t whole_bytes = pixels * 4;
+    if (decode->format == IMG_FORMAT_TIFF)
+        whole_bytes = 0;
+    else if (decode->format == IMG_FORMAT_BMP)
+        whole_bytes = pixels * 8;
+    return img_memory_check(whole_bytes, decode->size_bytes, decode->options, decode->error);
+}
+
 /* The BMP loader decodes while it opens, so its header is looked at here first. */
 static int bmp_header_check(const struct img_decode_job *decode)
 {
@@ -151,7 +173,37 @@ static int bmp_header_check(const struct img_decode_job *decode)
         size.width_px = read_le32(data + 18);
         size.height_px = height < 0 ? 0u - (uint32_t)height : (uint32_t)height;
     }
-    return img_fit_check(size, decode->options, decode->error);
+    int r = img_fit_check(size, decode->options, decode->error);
+    return r == 0 ? memory_check(decode, size) : r;
+}
+
+static VipsFailOn fail_on_of(enum img_fail_on fail_on)
+{
+    switch (fail_on) {
+    case IMG_FAIL_ON_NONE:
+        return VIPS_FAIL_ON_NONE;
+    case IMG_FAIL_ON_TRUNCATED:
+        return VIPS_FAIL_ON_TRUNCATED;
+    case IMG_FAIL_ON_ERROR:
+        break;
+    case IMG_FAIL_ON_WARNING:
+        return VIPS_FAIL_ON_WARNING;
+    }
+    return VIPS_FAIL_ON_ERROR;
+}
+
+/* What the opened file claims, before its pixels are decoded. */
+static int claims_check(const struct vips_job *job)
+{
+    const struct img_decode_job *decode = job->decode;
+    const struct img_size size = {(uint32_t)job->image->Xsize, (uint32_t)job->image->Ysize};
+    int frames = 0;
+    if (job->vips->vips_image_get_typeof(job->image, VIPS_META_N_PAGES) != 0 &&
+        job->vips->vips_image_get_int(job->image, VIPS_META_N_PAGES, &frames) == 0 && frames > 0 &&
+        (unsigned)frames > decode->options->frames_max)
+        return frames_refuse(decode);
+    int r = img_fit_check(size, decode->options, decode->error);
+    return r == 0 ? memory_check(decode, size) : r;
 }
 
 static int image_open(struct vips_job *job)
@@ -163,14 +215,14 @@ static int image_open(struct vips_job *job)
         return img_fail(decode->error, -ENOTSUP, "libvips has no loader for %s",
                         img_format_name(decode->format));
     VipsBlob *blob = vips->vips_blob_new(NULL, decode->data, decode->size_bytes);
+    /* The loader of WebP hands over whole pictures, large ones in a file unless told not to. */
+    const gboolean memory = decode->format == IMG_FORMAT_WEBP;
     int failed = vips->vips_call(loader, blob, &job->image, "access", VIPS_ACCESS_SEQUENTIAL,
-                                 "fail_on", VIPS_FAIL_ON_ERROR, NULL);
+                                 "memory", memory, "fail_on", fail_on_of(decode->fail_on), NULL);
     vips->vips_area_unref((VipsArea *)blob);
     if (failed || !job->image)
         return fail_with_vips_error(job);
-    return img_fit_check(
-        (struct img_size){(uint32_t)job->image->Xsize, (uint32_t)job->image->Ysize},
-        decode->options, decode->error);
+    return claims_check(job);
 }
 
 /* ---- Bringing it to a layout of ours ---- */
@@ -270,7 +322,9 @@ static int rows_push(struct vips_job *job, size_t row_bytes)
     const struct img_decode_job *decode = job->decode;
     const int height = job->image->Ysize;
     const size_t fitting = STRIP_BYTES / row_bytes;
-    const int strip = fitting < 16 ? 16 : fitting > 256 ? 256 : (int)fitting;
+    int strip = fitting < 16 ? 16 : fitting > 256 ? 256 : (int)fitting;
+    if (img_fail_on_tolerates(decode->fail_on, -EBADMSG))
+        strip = 1; /* no good row is lost with the bad one that follows */
     job->region = job->vips->vips_region_new(job->image);
     if (!job->region)
         return fail_with_vips_error(job);
@@ -326,6 +380,9 @@ int img_decode_vips(const struct img_decode_job *decode)
         if (r < 0)
             return r;
     }
+    if (img_frames_exceed(decode->format, decode->data, decode->size_bytes,
+                          decode->options->frames_max))
+        return frames_refuse(decode);
     const struct img_vips *vips = img_vips_load();
     if (vips->error[0])
         return img_fail(decode->error, -ENOTSUP, "%s needs libvips; %s",

@@ -63,3 +63,18 @@ int img_fit_check(struct img_size stored, const struct img_options *options,
                         stored.width_px, stored.height_px, IMG_SIDE_PX_MAX);
     return 0;
 }
+
+int img_memory_check(uint64_t whole_bytes, size_t file_bytes, const struct img_options *options,
+                     struct img_error *error)
+{
+    const uint64_t mebi = UINT64_C(1024) * 1024;
+    uint64_t need;
+    if (__builtin_add_overflow(whole_bytes, file_bytes, &need))
+        need = UINT64_MAX;
+    if (options->memory_bytes == 0 || need <= options->memory_bytes)
+        return 0;
+    const uint64_t need_mb = need / mebi + (need % mebi != 0); /* so that it is always more */
+    return img_fail(error, -EFBIG,
+                    "needs about %" PRIu64 " MB of memory, more than the limit of %" PRIu64 " MB",
+                    need_mb, options->memory_bytes / mebi);
+}

@@ -36,4 +36,10 @@ double img_fit_shrink(struct img_size stored, int orientation, const struct img_
 int img_fit_check(struct img_size stored, const struct img_options *options,
                   struct img_error *error);
 
+/** Refuse what needs more memory than options->memory_bytes.
+ *  whole_bytes: what the decoder must hold at once; UINT64_MAX: too much to tell.
+ *  file_bytes: the file itself, which is held too. Returns 0 or -EFBIG, and notes the error. */
+int img_memory_check(uint64_t whole_bytes, size_t file_bytes, const struct img_options *options,
+                     struct img_error *error);
+
 #endif

@@ -15,7 +15,9 @@
  *
  * The library never prints, never exits, sets no signal handler and opens no file. Pictures that
  * are neither JPEG nor PNG are decoded by libvips, a shared library that is loaded into the
- * process when the first such picture comes, and never before. */
+ * process when the first such picture comes, or by img_libraries_prepare(), and never before. All
+ * loaders of libvips that no format named here calls for (PDF, SVG, MAT and many more) are then
+ * blocked in the whole process, for other users of libvips in it too. */
 #ifndef IMAGING_IMAGING_H
 #define IMAGING_IMAGING_H
 
@@ -73,8 +75,8 @@ const char *img_content_describe(const uint8_t *data, size_t size_bytes);
  *    on this machine
  *    -EBADMSG: damaged: bad codes, impossible values
  *    -EPIPE: truncated: the data ends before the picture does
- *    -EFBIG: refused: more pixels, scans or bytes than the limits allow, or a side of more than a
- *    million pixels
+ *    -EFBIG: refused: more pixels, scans, frames or memory than the limits allow, or a side of
+ *    more than a million pixels
  *    -ECANCELED: the cancellation callback said so
  *    -ENOMEM: out of memory
  *    -EINVAL: the options make no sense
@@ -90,6 +92,26 @@ const char *img_error_name(int code);
 
 /* ---- Thumbnails ---------------------------------------------------------------------------- */
 
+/** From which damage on a picture fails. A picture is always decoded strictly first; only when that
+ *  fails, and the level tolerates the kind of damage, it is decoded once more, laxly. So a sound
+ *  picture costs nothing, and a picture that was tolerated is always labelled: see damage in struct
+ *  img_thumbnail. Each level also fails for what the ones above it fail for.
+ *
+ *  What a lax decoding keeps: of a JPEG whatever libjpeg makes of it, of the others the rows before
+ *  the damage, of an interlaced PNG what its passes gave. Rows that are missing are transparent
+ *  where the picture has alpha, else gray. Formats that are decoded in one piece (WebP, HEIF, AVIF,
+ *  JPEG XL, BMP) come out whole or not at all.
+ *  A picture fails at every level when its header is damaged, when not one row of it can be had
+ *  (of a JPEG: one row of blocks), and when a limit forbids it: the limits are the same for lax
+ *  decodings. */
+enum img_fail_on {
+    IMG_FAIL_ON_NONE,      /* fails only if nothing can be decoded */
+    IMG_FAIL_ON_TRUNCATED, /* early ends (-EPIPE); bad codes and wrong checksums are tolerated */
+    IMG_FAIL_ON_ERROR,     /* bad codes too (-EBADMSG): any wrong or missing pixel */
+    IMG_FAIL_ON_WARNING,   /* all that the decoder complains of, the pixels being right or not:
+                            * bytes between the segments of a JPEG, odd chunks of a PNG */
+};
+
 /** What to make. Start from IMG_OPTIONS_INIT. */
 struct img_options {
     uint32_t box_width_px;  /* the upright thumbnail fits inside this box; 1..65535 */
@@ -97,9 +119,18 @@ struct img_options {
     enum img_format
         format;  /* IMG_FORMAT_JPEG, _PNG, or _UNKNOWN: PNG where alpha is used, else JPEG */
     int quality; /* of JPEG, 1..100 */
-    uint8_t background[3]; /* R, G, B below transparent pixels where the output has no alpha */
-    uint64_t pixels_max;   /* a header that claims more is refused */
-    uint32_t scans_max;    /* a progressive JPEG with more scans is refused */
+    uint8_t background[3];    /* R, G, B below transparent pixels where the output has no alpha */
+    enum img_fail_on fail_on; /* from which damage on the picture fails */
+    /* Limits. The scans are counted while they are read; all else is checked before anything is
+     * allocated for the pixels. */
+    uint64_t pixels_max; /* a header that claims more is refused */
+    uint32_t scans_max;  /* a progressive JPEG with more scans is refused */
+    uint32_t frames_max; /* a file with more frames or pages is refused; one of them is used */
+    /* A picture is refused that surely needs more: the file, and what has to be held whole to
+     * decode it (a progressive JPEG, an interlaced PNG, WebP, GIF, HEIF, AVIF, JPEG XL and BMP;
+     * other pictures are decoded by the row). An estimate from the header, on the low side, not a
+     * bound. 0: no limit. */
+    uint64_t memory_bytes;
     /* Asked now and then while working, from the calling thread; true ends the work with
      * -ECANCELED. NULL: never. cancel_data: handed through, borrowed for the call. */
     bool (*cancelled)(void *cancel_data);
@@ -109,8 +140,9 @@ struct img_options {
 #define IMG_OPTIONS_INIT                                                                           \
     {                                                                                              \
         .box_width_px = 256, .box_height_px = 256, .format = IMG_FORMAT_UNKNOWN, .quality = 80,    \
-        .background = {255, 255, 255}, .pixels_max = UINT64_C(512) * 1000 * 1000,                  \
-        .scans_max = 500, .cancelled = NULL, .cancel_data = NULL                                   \
+        .background = {255, 255, 255}, .fail_on = IMG_FAIL_ON_ERROR,                               \
+        .pixels_max = UINT64_C(512) * 1000 * 1000, .scans_max = 500, .frames_max = 10000,          \
+        .memory_bytes = 0, .cancelled = NULL, .cancel_data = NULL                                  \
     }
 
 /** A finished thumbnail. data is borrowed: it belongs to the context and is valid until the
@@ -124,6 +156,9 @@ struct img_thumbnail {
     enum img_format source_format;
     uint32_t source_width_px; /* upright */
     uint32_t source_height_px;
+    /* code 0: the picture is whole. Else it is partial, as fail_on allows: what the strict decoding
+     * said, -EBADMSG or -EPIPE and its words. */
+    struct img_error damage;
     const char *decoder;  /* "libjpeg-turbo", "libpng" or "libvips": static storage */
     uint32_t decode_us;   /* time spent, in microseconds: decode includes the first shrink */
     uint32_t resample_us; /* resampling, colour conversion and turning */
@@ -149,6 +184,23 @@ struct img_context *img_context_free(struct img_context *context);
 int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_bytes,
                   const struct img_options *options, struct img_thumbnail *ret_thumbnail,
                   struct img_error *reterr_error);
+
+/** Get ready for confinement: load libvips now, with everything that its loaders would otherwise
+ *  open later, so that afterwards pictures of every format can be decoded in a process that may
+ *  open no file, map no code and start no program. It may still have to start threads, as several
+ *  of the decoders do.
+ *  Sets environment variables of this process: that no decoder compiles code at run time, that
+ *  ImageMagick, which decodes BMP for libvips, works in one thread and puts no pixels into files;
+ *  and limits malloc to one arena, because glibc reads files when it makes others.
+ *  memory_bytes: what ImageMagick may take for one picture's pixels, eight bytes for each; its own
+ *  configuration may allow less. 0: what its configuration says.
+ *  Returns 0; -ENOTSUP: libvips is not available on this machine (JPEG and PNG need no
+ *  preparation); -EALREADY: this process has used libvips before; -ENOMEM. reterr_error may be
+ *  NULL. A second call, or a call in a child of a process that has called it, does nothing and
+ *  returns the same.
+ *  Thread safety: none, and no thread is left behind. Call it in a single-threaded process, before
+ *  img_libraries_describe() and before the first img_thumbnail(). */
+int img_libraries_prepare(uint64_t memory_bytes, struct img_error *reterr_error);
 
 /** Describe the decoders and encoders in use, one "name version" a line, each line ending in a
  *  newline: libjpeg-turbo, libpng, lcms2, and libvips, which is loaded for this, with the formats

@@ -39,6 +39,13 @@ static inline bool img_layout_has_alpha(enum img_layout layout)
     return layout == IMG_LAYOUT_GRAY_ALPHA || layout == IMG_LAYOUT_RGB_ALPHA;
 }
 
+/** The bytes that pixels are made of which were lost to damage: transparent where there is alpha,
+ *  else a middle gray, as libjpeg does. */
+static inline uint8_t img_layout_filler(enum img_layout layout)
+{
+    return img_layout_has_alpha(layout) ? 0x00 : 0x80;
+}
+
 /** A small picture of eight bits a sample, rows without padding. */
 struct img_picture {
     uint8_t *pixels; /* borrowed from a buffer of the context; room for 4 bytes a pixel, always */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "buffer_priv.h"
@@ -21,6 +22,9 @@
  * stay; one huge picture does not make a worker large for ever. */
 #define KEEP_BYTES ((size_t)8 * 1024 * 1024)
 
+/* Missing rows are filled so many at a time, with a look at cancellation between. */
+#define FILL_ROWS 64
+
 struct img_context {
     struct img_buffer strip;  /* the decoder's rows */
     struct img_buffer pixels; /* the small picture */
@@ -37,6 +41,8 @@ struct work {
     const struct img_options *options;
     struct img_error error;
     bool begun;
+    uint32_t rows_come;
+    struct img_raster raster; /* without the profile */
     struct img_picture picture;
     struct img_size source; /* as stored */
     int orientation;
@@ -125,6 +131,8 @@ static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
                         &work->transform) < 0)
         return img_fail(&work->error, -ENOMEM, "out of memory");
     work->picture.pixels = context->pixels.data;
+    work->raster = *raster;
+    work->raster.icc = NULL;
     work->begun = true;
     work->resample_ns += now_ns() - start_ns;
     return 0;
@@ -139,6 +147,7 @@ static int sink_rows(struct img_sink *sink, const uint8_t *rows, size_t stride_b
         return r;
     const int64_t start_ns = now_ns();
     img_resample_rows(&work->context->resampler, rows, stride_bytes, count);
+    work->rows_come += count;
     work->resample_ns += now_ns() - start_ns;
     return 0;
 }
@@ -157,6 +166,8 @@ static int options_check(const struct img_options *options, struct img_error *er
                         img_format_name(options->format));
     if (options->quality < 1 || options->quality > 100)
         return img_fail(error, -EINVAL, "the quality must be from 1 to 100");
+    if ((unsigned)options->fail_on > IMG_FAIL_ON_WARNING)
+        return img_fail(error, -EINVAL, "no such level of damage");
     return 0;
 }
 
@@ -171,24 +182,69 @@ static int source_check(const uint8_t *data, size_t size_bytes, enum img_format 
     return 0;
 }
 
-static int decode(struct work *work, const struct img_decoder *decoder, const uint8_t *data,
-                  size_t size_bytes, enum img_format format)
+/* Push the rows that damage has taken. A picture of which no row has come is no picture. */
+static int missing_fill(struct work *work)
 {
+    const struct img_raster *raster = &work->raster;
+    struct img_buffer *strip = &work->context->strip;
+    if (!work->begun || work->rows_come == 0)
+        return work->error.code;
+    const size_t row_bytes =
+        (size_t)raster->width_px * img_layout_channels(raster->layout) * (raster->depth_bits / 8);
+    if (img_buffer_need(strip, row_bytes) < 0)
+        return img_fail(&work->error, -ENOMEM, "out of memory");
+    memset(strip->data, img_layout_filler(raster->layout), row_bytes);
+    int r = 0;
+    while (r == 0 && work->rows_come < raster->height_px) {
+        const uint32_t left = raster->height_px - work->rows_come;
+        r = sink_rows(&work->sink, strip->data, 0, left < FILL_ROWS ? left : FILL_ROWS);
+    }
+    return r;
+}
+
+/* One decoding at one level. */
+static int decode(struct work *work, const struct img_decoder *decoder, const uint8_t *data,
+                  size_t size_bytes, enum img_format format, enum img_fail_on fail_on)
+{
+    work->begun = false;
+    work->rows_come = 0;
     const struct img_decode_job job = {
         .data = data,
         .size_bytes = size_bytes,
         .format = format,
         .options = work->options,
+        .fail_on = fail_on,
         .strip = &work->context->strip,
         .sink = &work->sink,
         .error = &work->error,
     };
-    const int64_t start_ns = now_ns();
+    const int64_t start_ns = now_ns() - work->decode_ns - work->resample_ns;
     int r = decoder->decode(&job);
-    work->decode_ns = now_ns() - start_ns - work->resample_ns;
     if (r == 0 && !(work->begun && img_resample_is_complete(&work->context->resampler)))
         r = img_fail(&work->error, -EBADMSG, "the decoder gave fewer rows than it promised");
+    if (img_fail_on_tolerates(fail_on, r))
+        r = missing_fill(work);
+    work->decode_ns = now_ns() - start_ns - work->resample_ns;
     return r;
+}
+
+/* Strictly first, whatever is tolerated: only so is it known whether the picture is whole. */
+static int decode_tolerantly(struct work *work, const struct img_decoder *decoder,
+                             const uint8_t *data, size_t size_bytes, enum img_format format,
+                             struct img_error *damage)
+{
+    const enum img_fail_on fail_on = work->options->fail_on;
+    const bool strict = fail_on >= IMG_FAIL_ON_ERROR;
+    int r = decode(work, decoder, data, size_bytes, format, strict ? fail_on : IMG_FAIL_ON_ERROR);
+    if (strict || !img_fail_on_tolerates(fail_on, r))
+        return r;
+    const struct img_error found = work->error;
+    r = decode(work, decoder, data, size_bytes, format, fail_on);
+    if (r == 0)
+        *damage = found;
+    else if (img_fail_on_tolerates(fail_on, r))
+        work->error = found; /* nothing could be kept: the first words say why */
+    return r == 0 ? 0 : work->error.code;
 }
 
 static int finish(struct work *work, struct img_thumbnail *thumbnail)
@@ -237,7 +293,7 @@ int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_
     if (r == 0) {
         const struct img_decoder *decoder = img_decoder_find(format);
         made.decoder = decoder->name;
-        r = decode(&work, decoder, data, size_bytes, format);
+        r = decode_tolerantly(&work, decoder, data, size_bytes, format, &made.damage);
     }
     if (r == 0)
         r = finish(&work, &made);

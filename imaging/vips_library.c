@@ -10,6 +10,7 @@
 /* Process-wide by nature: see vips_library_priv.h. */
 static pthread_once_t load_once = PTHREAD_ONCE_INIT;
 static struct img_vips library;
+static _Atomic bool loaded;
 
 /* libvips reports what it merely doubts by GLib's log, which would print it. This handler is for
  * its log domain alone; a host that logs through GLib keeps all of its own. */
@@ -44,8 +45,21 @@ static bool symbol_find(const char *name, void *function, size_t size_bytes)
     if (!symbol_find(#function, &library.function, sizeof(library.function)))                      \
         return;
 
+/* Every loader blocked, and those of our formats let in again. */
+static void loaders_choose(void)
+{
+    library.vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (int format = IMG_FORMAT_UNKNOWN + 1; format < IMG_FORMAT_COUNT; format++) {
+        const char *loader = img_vips_loader_name((enum img_format)format);
+        const GType type = loader ? library.vips_type_find("VipsForeignLoad", loader) : 0;
+        if (type)
+            library.vips_operation_block_set(library.g_type_name(type), FALSE);
+    }
+}
+
 static void library_load(void)
 {
+    loaded = true;
     library.handle = dlopen(LIBRARY_NAME, RTLD_NOW | RTLD_LOCAL);
     if (!library.handle) {
         error_set("libvips is not available", dlerror());
@@ -62,12 +76,18 @@ static void library_load(void)
     }
     library.vips_concurrency_set(1); /* the caller brings the threads */
     library.vips_cache_set_max(0);   /* no picture comes twice */
+    loaders_choose();
 }
 
 const struct img_vips *img_vips_load(void)
 {
     pthread_once(&load_once, library_load);
     return &library;
+}
+
+bool img_vips_is_loaded(void)
+{
+    return loaded;
 }
 
 const char *img_vips_loader_name(enum img_format format)

@@ -2,11 +2,17 @@
  *
  * This is the library's one process-wide state. It cannot be otherwise: libvips initialises the
  * process, not an object. It is loaded and initialised once, never unloaded, and not in a process
- * that meets only JPEG and PNG. */
+ * that meets only JPEG and PNG, unless that process asks for it by img_libraries_prepare().
+ *
+ * libvips can read far more than pictures. All its loaders are blocked, and then those let in that
+ * the formats of img_format call for. A block is the process's, so it is set once and not for each
+ * picture: two threads may be decoding different formats. */
 #ifndef IMAGING_VIPS_LIBRARY_PRIV_H
 #define IMAGING_VIPS_LIBRARY_PRIV_H
 
 #include <vips/vips.h>
+
+#include <vips/vector.h>
 
 #include "imaging.h"
 
@@ -18,6 +24,8 @@
     X(vips_cache_set_max)                                                                          \
     X(vips_error_buffer_copy)                                                                      \
     X(vips_type_find)                                                                              \
+    X(vips_operation_block_set)                                                                    \
+    X(vips_vector_set_enabled)                                                                     \
     X(vips_call)                                                                                   \
     X(vips_blob_new)                                                                               \
     X(vips_area_unref)                                                                             \
@@ -25,12 +33,14 @@
     X(vips_region_prepare)                                                                         \
     X(vips_image_get_typeof)                                                                       \
     X(vips_image_get_blob)                                                                         \
+    X(vips_image_get_int)                                                                          \
     X(vips_image_get_orientation)                                                                  \
     X(vips_image_hasalpha)                                                                         \
     X(vips_extract_band)                                                                           \
     X(vips_colourspace)                                                                            \
     X(vips_cast)                                                                                   \
     X(g_log_set_handler)                                                                           \
+    X(g_type_name)                                                                                 \
     X(g_object_unref)                                                                              \
     X(g_free)
 
@@ -45,6 +55,9 @@ struct img_vips {
 /** Load libvips, or find that it has been loaded. Any thread.
  *  Returns static storage; look at error before using it. */
 const struct img_vips *img_vips_load(void);
+
+/** Has this process called img_vips_load() before, with or without success? */
+bool img_vips_is_loaded(void);
 
 /** The name of the libvips operation that loads a format from memory; NULL: there is none. */
 const char *img_vips_loader_name(enum img_format format);

@@ -16,13 +16,14 @@ libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev  libjpeg-turbo: JPEG
 libpng-dev                                        PNG
 liblcms2-dev                                      colour profiles
 libvips-dev                                       all other formats
+libseccomp-dev                                    confines the workers
 libuv1-dev                                        the sample of an event loop
 libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev  the sample that fetches web pages
 libcmocka-dev                                     the tests
 spin                                              checks the model of how host and workers talk
 '
 tools='gcc cmake ninja pkg-config spin'                   # the same for systems without these packages
-modules='libjpeg libpng lcms2 vips libuv libcurl cmocka'  # as pkg-config calls them
+modules='libjpeg libpng lcms2 vips libseccomp libuv libcurl cmocka'  # as pkg-config calls them
 
 say() {
     echo "install-deps: $*"

@@ -3,49 +3,8 @@
 #include <string.h>
 
 #include "isolate.h"
+#include "surgery.h"
 #include "thumbs.h"
-
-/* ---- Helpers on files ---- */
-
-/* The offset of the first marker of this code, which must be there. */
-static size_t marker_at(struct bytes jpeg, uint8_t code)
-{
-    size_t at = 2;
-    while (at + 4 < jpeg.size) {
-        assert_int_equal(jpeg.data[at], 0xff);
-        if (jpeg.data[at + 1] == code)
-            return at;
-        at += 2 + ((size_t)jpeg.data[at + 2] << 8 | jpeg.data[at + 3]);
-    }
-    fail_msg("no marker %02x", code);
-    return 0;
-}
-
-static void size_claim(struct bytes jpeg, uint8_t frame_marker, unsigned width, unsigned height)
-{
-    uint8_t *frame = jpeg.data + marker_at(jpeg, frame_marker);
-    frame[5] = (uint8_t)(height >> 8), frame[6] = (uint8_t)height;
-    frame[7] = (uint8_t)(width >> 8), frame[8] = (uint8_t)width;
-}
-
-/* The file with bytes put in at an offset. */
-static struct bytes inserted(struct bytes file, size_t at, const uint8_t *data, size_t size)
-{
-    struct bytes longer = {malloc(file.size + size), file.size + size};
-    memcpy(longer.data, file.data, at);
-    memcpy(longer.data + at, data, size);
-    memcpy(longer.data + at + size, file.data + at, file.size - at);
-    return longer;
-}
-
-/* The end of the scan that starts at the SOS marker at. */
-static size_t scan_end(struct bytes jpeg, size_t at)
-{
-    at += 2 + ((size_t)jpeg.data[at + 2] << 8 | jpeg.data[at + 3]);
-    while (jpeg.data[at] != 0xff || jpeg.data[at + 1] == 0 || (jpeg.data[at + 1] & 0xf8) == 0xd0)
-        at++;
-    return at;
-}
 
 /* ---- Pixels ---- */
 
@@ -194,7 +153,7 @@ static void a_cut_with_an_end_marker_is_noticed(void **state)
     for (int restart = 0; restart <= 1; restart++) {
         struct bytes jpeg = jpeg_bytes(
             &source, &(struct jpeg_make){.quality = 60, .restart_rows = (unsigned)restart});
-        const size_t scan = marker_at(jpeg, 0xda) + 20;
+        const size_t scan = jpeg_marker_at(jpeg, 0xda) + 20;
         for (size_t cut = scan; cut + 40 < jpeg.size; cut += jpeg.size / 37) {
             memcpy(jpeg.data + cut, "\xff\xd9", 2); /* what stands behind is not looked at */
             assert_int_not_equal(thumb_result(jpeg, &options, NULL), 0);
@@ -214,9 +173,9 @@ static void a_missing_colour_is_noticed(void **state)
     const struct img_options options = thumb_options(40);
     struct bytes jpeg = jpeg_bytes(&source, &(struct jpeg_make){.separate_scans = true});
     assert_int_equal(thumb_result(jpeg, &options, NULL), 0);
-    size_t scan = marker_at(jpeg, 0xda);
+    size_t scan = jpeg_marker_at(jpeg, 0xda);
     for (int scans = 1; scans < 3; scans++) { /* end properly after one scan, then after two */
-        scan = scan_end(jpeg, scan);
+        scan = jpeg_scan_end(jpeg, scan);
         while (jpeg.data[scan + 1] != 0xda) /* the tables of the next scan */
             scan += 2 + ((size_t)jpeg.data[scan + 2] << 8 | jpeg.data[scan + 3]);
         uint8_t kept[2];
@@ -269,10 +228,10 @@ static void what_cameras_add_does_no_harm(void **state)
     static const uint8_t fill[4] = {0xff, 0xff, 0xff, 0xff};
     uint8_t *zeros = calloc(1, 100000);
     struct bytes versions[4] = {
-        inserted(jpeg, jpeg.size, zeros, 100000),            /* padding behind the end */
-        inserted(jpeg, jpeg.size, jpeg.data, jpeg.size),     /* another picture there */
-        inserted(jpeg, marker_at(jpeg, 0xdb), fill, 4),      /* fill bytes */
-        inserted(jpeg, marker_at(jpeg, 0xdb), zeros + 5, 3), /* bytes between segments */
+        bytes_inserted(jpeg, jpeg.size, zeros, 100000),                 /* padding behind the end */
+        bytes_inserted(jpeg, jpeg.size, jpeg.data, jpeg.size),          /* another picture there */
+        bytes_inserted(jpeg, jpeg_marker_at(jpeg, 0xdb), fill, 4),      /* fill bytes */
+        bytes_inserted(jpeg, jpeg_marker_at(jpeg, 0xdb), zeros + 5, 3), /* bytes between segments */
     };
     for (size_t i = 0; i < 4; i++) {
         const struct img_options options = thumb_options(50);
@@ -291,7 +250,7 @@ static void variants_that_cannot_be_decoded_are_called_so(void **state)
     struct sample source = sample_photo(40, 40, 3, 8), pair = sample_photo(40, 40, 2, 8);
     const struct img_options options = thumb_options(20);
     struct bytes jpeg = jpeg_bytes(&source, &(struct jpeg_make){0});
-    const size_t frame = marker_at(jpeg, 0xc0);
+    const size_t frame = jpeg_marker_at(jpeg, 0xc0);
     jpeg.data[frame + 1] = 0xc3; /* lossless */
     assert_int_equal(thumb_result(jpeg, &options, NULL), -ENOTSUP);
     jpeg.data[frame + 1] = 0xc1;
@@ -315,9 +274,9 @@ static void a_header_that_claims_too_much_is_refused_at_once(void **state)
             jpeg_bytes(&source, &(struct jpeg_make){.progressive = progressive != 0});
         const uint8_t marker = progressive ? 0xc2 : 0xc0;
         const long before = cpu_ms();
-        size_claim(jpeg, marker, 65500, 65500);
+        jpeg_size_claim(jpeg, marker, 65500, 65500);
         assert_int_equal(thumb_result(jpeg, &options, NULL), -EFBIG);
-        size_claim(jpeg, marker, 20000, 20000); /* within the limit, but there is no data */
+        jpeg_size_claim(jpeg, marker, 20000, 20000); /* within the limit, but there is no data */
         assert_int_not_equal(thumb_result(jpeg, &options, NULL), 0);
         assert_true(cpu_ms() - before < 2000 * test_time_scale());
         free(jpeg.data);
@@ -329,7 +288,7 @@ static void a_header_that_claims_too_much_is_refused_at_once(void **state)
 static struct bytes scan_bomb(const struct sample *source, size_t times)
 {
     struct bytes jpeg = jpeg_bytes(source, &(struct jpeg_make){.progressive = true});
-    const size_t start = marker_at(jpeg, 0xda), end = scan_end(jpeg, start);
+    const size_t start = jpeg_marker_at(jpeg, 0xda), end = jpeg_scan_end(jpeg, start);
     struct bytes bomb = {malloc(jpeg.size + times * (end - start)), 0};
     memcpy(bomb.data, jpeg.data, start);
     bomb.size = start;
@@ -379,7 +338,7 @@ static void a_million_bytes_of_tiny_segments_take_no_time(void **state)
     uint8_t *segments = malloc(1000000);
     for (size_t i = 0; i < 1000000; i += 4)
         memcpy(segments + i, i % 8 ? "\xff\xe1\0\2" : "\xff\xe2\0\2", 4);
-    struct bytes bomb = inserted(jpeg, 2, segments, 1000000);
+    struct bytes bomb = bytes_inserted(jpeg, 2, segments, 1000000);
     const struct img_options options = thumb_options(20);
     const long before = cpu_ms();
     assert_int_equal(thumb_result(bomb, &options, NULL), 0);

@@ -6,49 +6,8 @@
 #include <zlib.h>
 
 #include "isolate.h"
+#include "surgery.h"
 #include "thumbs.h"
-
-/* ---- Helpers on files ---- */
-
-/* The offset of the first chunk of this type, at its length. */
-static size_t chunk_at(struct bytes png, const char *type)
-{
-    size_t at = 8;
-    while (at + 12 <= png.size && memcmp(png.data + at + 4, type, 4) != 0)
-        at += 12 + (size_t)png_get_uint_32(png.data + at);
-    if (at + 12 > png.size)
-        fail_msg("no chunk %s", type);
-    return at;
-}
-
-static void crc_renew(struct bytes png, size_t chunk)
-{
-    const uint32_t length = png_get_uint_32(png.data + chunk);
-    const uint32_t crc = (uint32_t)crc32(0, png.data + chunk + 4, length + 4);
-    png_save_uint_32(png.data + chunk + 8 + length, crc);
-}
-
-static void size_claim(struct bytes png, uint32_t width, uint32_t height)
-{
-    png_save_uint_32(png.data + 16, width);
-    png_save_uint_32(png.data + 20, height);
-    crc_renew(png, 8);
-}
-
-/* The file with another chunk in front of one of this type. */
-static struct bytes with_chunk(struct bytes png, const char *before, const char *type,
-                               const char *data, uint32_t size)
-{
-    const size_t at = chunk_at(png, before);
-    struct bytes longer = {malloc(png.size + 12 + size), png.size + 12 + size};
-    memcpy(longer.data, png.data, at);
-    png_save_uint_32(longer.data + at, size);
-    memcpy(longer.data + at + 4, type, 4);
-    memcpy(longer.data + at + 8, data, size);
-    crc_renew(longer, at);
-    memcpy(longer.data + at + 12 + size, png.data + at, png.size - at);
-    return longer;
-}
 
 /* ---- Pixels ---- */
 
@@ -164,7 +123,7 @@ static void an_embedded_profile_is_converted_unless_srgb_is_declared(void **stat
     assert_int_equal(thumb.samples[3], 128);
     sample_free(&thumb);
 
-    struct bytes declared = with_chunk(png, "iCCP", "sRGB", "\0", 1);
+    struct bytes declared = png_with_chunk(png, "iCCP", "sRGB", "\0", 1);
     thumb = thumb_of(declared, &options);
     assert_true(thumb.samples[0] > 240 && thumb.samples[1] < 10);
     sample_free(&source), sample_free(&thumb);
@@ -229,7 +188,7 @@ static void checksums_count_where_pixels_depend_on_them(void **state)
     (void)state;
     struct sample source = sample_photo(30, 30, 3, 8);
     struct bytes plain = png_bytes(&source, &(struct png_make){.transparent_key = true});
-    struct bytes png = with_chunk(plain, "IDAT", "tEXt", "Comment\0x", 9);
+    struct bytes png = png_with_chunk(plain, "IDAT", "tEXt", "Comment\0x", 9);
     static const struct {
         const char *chunk;
         int code;
@@ -240,7 +199,7 @@ static void checksums_count_where_pixels_depend_on_them(void **state)
                 {"tEXt", 0}};
     const struct img_options options = thumb_options(20);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const size_t at = chunk_at(png, rows[i].chunk);
+        const size_t at = png_chunk_at(png, rows[i].chunk);
         uint8_t *crc = png.data + at + 8 + png_get_uint_32(png.data + at);
         crc[0] ^= 1;
         if (thumb_result(png, &options, NULL) != rows[i].code)
@@ -274,15 +233,15 @@ static void a_header_that_claims_too_much_is_refused_at_once(void **state)
     for (int interlaced = 0; interlaced <= 1; interlaced++) {
         struct bytes png = png_bytes(&source, &(struct png_make){.interlaced = interlaced != 0});
         const long before = cpu_ms();
-        size_claim(png, 60000, 60000);
+        png_size_claim(png, 60000, 60000);
         assert_int_equal(thumb_result(png, &options, NULL), -EFBIG);
-        size_claim(png, 0x7fffffff, 1);
+        png_size_claim(png, 0x7fffffff, 1);
         assert_int_equal(thumb_result(png, &options, NULL), -EFBIG);
-        size_claim(png, 1100000, 40); /* a side that is too long */
+        png_size_claim(png, 1100000, 40); /* a side that is too long */
         assert_int_equal(thumb_result(png, &options, NULL), -EFBIG);
-        size_claim(png, 20000, 20000); /* within the limit, but there is no data */
+        png_size_claim(png, 20000, 20000); /* within the limit, but there is no data */
         assert_int_equal(thumb_result(png, &options, NULL), -EPIPE);
-        size_claim(png, 0, 40);
+        png_size_claim(png, 0, 40);
         assert_int_not_equal(thumb_result(png, &options, NULL), 0);
         assert_true(cpu_ms() - before < 1000 * test_time_scale());
         free(png.data);
@@ -300,7 +259,7 @@ static void compressed_text_is_not_unpacked(void **state)
     char *chunk = malloc(packed + 6);
     memcpy(chunk, "Text\0\0", 6);
     assert_int_equal(compress2((Bytef *)chunk + 6, &packed, zeros, 50000000, 9), Z_OK);
-    struct bytes bomb = with_chunk(plain, "IDAT", "zTXt", chunk, (uint32_t)packed + 6);
+    struct bytes bomb = png_with_chunk(plain, "IDAT", "zTXt", chunk, (uint32_t)packed + 6);
     const struct img_options options = thumb_options(20);
     const long before = cpu_ms();
     assert_int_equal(thumb_result(bomb, &options, NULL), 0);
@@ -314,7 +273,7 @@ static void apples_variant_is_called_unsupported(void **state)
     (void)state;
     struct sample source = sample_photo(30, 30, 3, 8);
     struct bytes plain = png_bytes(&source, &(struct png_make){0});
-    struct bytes variant = with_chunk(plain, "IHDR", "CgBI", "\x50\0\x20\2", 4);
+    struct bytes variant = png_with_chunk(plain, "IHDR", "CgBI", "\x50\0\x20\2", 4);
     const struct img_options options = thumb_options(20);
     assert_int_equal(thumb_result(variant, &options, NULL), -ENOTSUP);
     free(plain.data), free(variant.data);

@@ -5,146 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <vips/vips.h>
-
 #include "isolate.h"
+#include "surgery.h"
 #include "thumbs.h"
-
-/* ---- Making files ----
- *
- * libvips keeps threads for a while after it has written a file, and a process that has used it
- * must not fork and use it again. So each file is made by this program started anew, which gets
- * the picture in memory and hands the file back in memory. */
-
-#define MAKE_ARGUMENT "--make-file"
-#define SUFFIX_BYTES  80
-
-struct vips_make {
-    VipsInterpretation read_as;    /* 0: by the channels */
-    VipsInterpretation convert_to; /* 0: as it is */
-    int orientation;               /* 0: none */
-    int page_height;               /* 0: one page */
-    struct bytes icc;              /* borrowed; size 0: none */
-};
-
-static VipsInterpretation interpretation_of(const struct sample *sample)
-{
-    if (sample->channels <= 2)
-        return sample->depth == 16 ? VIPS_INTERPRETATION_GREY16 : VIPS_INTERPRETATION_B_W;
-    return sample->depth == 16 ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
-}
-
-static VipsImage *image_make(const struct sample *sample, const struct vips_make *make)
-{
-    const size_t count = (size_t)sample->width * sample->height * sample->channels;
-    uint8_t *bytes = calloc(count, 2);
-    for (size_t i = 0; i < count; i++)
-        if (sample->depth == 16)
-            memcpy(bytes + i * 2, &sample->samples[i], 2);
-        else
-            bytes[i] = (uint8_t)sample->samples[i];
-    VipsImage *image = vips_image_new_from_memory(
-        bytes, count * sample->depth / 8, (int)sample->width, (int)sample->height,
-        (int)sample->channels, sample->depth == 16 ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR);
-    VipsImage *copy = NULL, *converted = NULL;
-    vips_copy(image, &copy, "interpretation",
-              make->read_as ? make->read_as : interpretation_of(sample), NULL);
-    if (make->orientation)
-        vips_image_set_int(copy, VIPS_META_ORIENTATION, make->orientation);
-    if (make->page_height)
-        vips_image_set_int(copy, VIPS_META_PAGE_HEIGHT, make->page_height);
-    if (make->icc.size)
-        vips_image_set_blob_copy(copy, VIPS_META_ICC_NAME, make->icc.data, make->icc.size);
-    if (!make->convert_to)
-        return copy;
-    vips_colourspace(copy, &converted, make->convert_to, NULL);
-    return converted;
-}
-
-static void put(int file, const void *data, size_t size)
-{
-    assert_int_equal(write(file, data, size), size);
-}
-
-static void get(int file, void *data, size_t size)
-{
-    if (read(file, data, size) != (ssize_t)size)
-        exit(2);
-}
-
-static size_t sample_bytes(const struct sample *sample)
-{
-    return (size_t)sample->width * sample->height * sample->channels * sizeof(uint16_t);
-}
-
-/* The program started anew: what cannot be written leaves the output empty. */
-static int make_main(int in, int out)
-{
-    struct sample sample;
-    struct vips_make make;
-    void *data = NULL;
-    size_t size = 0;
-    char suffix[SUFFIX_BYTES];
-    get(in, suffix, sizeof(suffix));
-    get(in, &make, sizeof(make));
-    get(in, &sample, sizeof(sample));
-    make.icc.data = malloc(make.icc.size + 1);
-    sample.samples = malloc(sample_bytes(&sample));
-    get(in, make.icc.data, make.icc.size);
-    get(in, sample.samples, sample_bytes(&sample));
-    if (vips_init("test") != 0 ||
-        vips_image_write_to_buffer(image_make(&sample, &make), suffix, &data, &size, NULL) != 0)
-        return 0;
-    return write(out, data, size) == (ssize_t)size ? 0 : 1;
-}
-
-/* suffix: with options, such as ".webp[lossless]".
- * Size 0: this machine's libvips cannot write it. */
-static struct bytes file_made(const struct sample *sample, const char *suffix,
-                              const struct vips_make *make)
-{
-    char text[SUFFIX_BYTES] = "";
-    const int in = memfd_create("picture", 0), out = memfd_create("file", 0);
-    char numbers[2][12];
-    snprintf(numbers[0], sizeof(numbers[0]), "%d", in);
-    snprintf(numbers[1], sizeof(numbers[1]), "%d", out);
-    snprintf(text, sizeof(text), "%s", suffix);
-    put(in, text, sizeof(text));
-    put(in, make, sizeof(*make));
-    put(in, sample, sizeof(*sample));
-    put(in, make->icc.data, make->icc.size);
-    put(in, sample->samples, sample_bytes(sample));
-    lseek(in, 0, SEEK_SET);
-    const pid_t child = fork();
-    if (child == 0) {
-        execl("/proc/self/exe", "test", MAKE_ARGUMENT, numbers[0], numbers[1], (char *)NULL);
-        _exit(127);
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
-    struct bytes bytes = {NULL, (size_t)lseek(out, 0, SEEK_END)};
-    bytes.data = malloc(bytes.size + 1);
-    assert_non_null(bytes.data);
-    assert_int_equal(pread(out, bytes.data, bytes.size, 0), bytes.size);
-    close(in), close(out);
-    return bytes;
-}
-
-static struct bytes file_of(const struct sample *sample, const char *suffix)
-{
-    return file_made(sample, suffix, &(struct vips_make){.page_height = 0});
-}
-
-/* libvips also keeps the threads that a loader has used, for a while; a test must leave none. */
-static void vips_leave(void)
-{
-    vips_init("test"); /* in case that no picture has called for it */
-    vips_shutdown();
-}
+#include "vips_files.h"
 
 /* ---- Pixels ---- */
 
@@ -173,7 +39,7 @@ static void every_format_gives_the_pixels_of_its_picture(void **state)
     unsigned seen = 0;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct sample source = sample_photo(237, 181, 3, rows[i].depth);
-        struct bytes file = file_of(&source, rows[i].suffix);
+        struct bytes file = vips_file_of(&source, rows[i].suffix);
         if (!file.size || img_format_probe(file.data, file.size) != rows[i].format) {
             free(file.data);
             sample_free(&source);
@@ -218,7 +84,7 @@ static void alpha_and_gray_keep_their_channels(void **state)
             if (channels % 2 == 0)
                 for (size_t s = channels - 1; s < 50 * 40 * channels; s += channels)
                     source.samples[s] |= 0x80;
-            struct bytes file = file_of(&source, suffixes[i]);
+            struct bytes file = vips_file_of(&source, suffixes[i]);
             if (!file.size) {
                 sample_free(&source);
                 free(file.data);
@@ -242,7 +108,7 @@ static void floats_and_lab_are_brought_to_srgb(void **state)
     static const VipsInterpretation spaces[] = {VIPS_INTERPRETATION_LAB, VIPS_INTERPRETATION_scRGB};
     for (int i = 0; i < 2; i++) {
         struct bytes file =
-            file_made(&source, ".tif", &(struct vips_make){.convert_to = spaces[i]});
+            vips_file_made(&source, ".tif", &(struct vips_make){.convert_to = spaces[i]});
         assert_true(file.size > 0);
         const struct img_options options = thumb_options(64);
         struct sample thumb = thumb_of(file, &options);
@@ -262,7 +128,7 @@ static void inks_are_turned_into_light(void **state)
     for (size_t i = 0; i < 900; i++)
         memcpy(source.samples + i * 4, (uint16_t[]){200, 50, 0, 30}, 4 * sizeof(uint16_t));
     struct bytes file =
-        file_made(&source, ".tif", &(struct vips_make){.read_as = VIPS_INTERPRETATION_CMYK});
+        vips_file_made(&source, ".tif", &(struct vips_make){.read_as = VIPS_INTERPRETATION_CMYK});
     const struct img_options options = thumb_options(10);
     struct sample thumb = thumb_of(file, &options);
     const int expected[3] = {55 * 225 / 255, 205 * 225 / 255, 225};
@@ -283,7 +149,7 @@ static void an_embedded_profile_is_converted(void **state)
         source.samples[i * 3] = 250; /* red by its numbers, green by its profile */
     struct bytes icc = icc_swapped();
     for (int i = 0; i < 2; i++) {
-        struct bytes file = file_made(&source, suffixes[i], &(struct vips_make){.icc = icc});
+        struct bytes file = vips_file_made(&source, suffixes[i], &(struct vips_make){.icc = icc});
         const struct img_options options = thumb_options(32);
         struct sample thumb = thumb_of(file, &options);
         assert_true(thumb.samples[0] < 10 && thumb.samples[1] > 240 && thumb.samples[2] < 10);
@@ -305,8 +171,8 @@ static void all_orientations_come_out_upright(void **state)
     for (int i = 0; i < 2; i++)
         for (int orientation = 1; orientation <= 8; orientation++) {
             struct sample stored = sample_stored_as(&upright, orientation);
-            struct bytes file =
-                file_made(&stored, suffixes[i], &(struct vips_make){.orientation = orientation});
+            struct bytes file = vips_file_made(&stored, suffixes[i],
+                                               &(struct vips_make){.orientation = orientation});
             const struct img_options options = thumb_options(60);
             struct sample thumb = thumb_of(file, &options);
             assert_int_equal(thumb.width, 60);
@@ -328,7 +194,8 @@ static void formats_that_turn_by_themselves_are_not_turned_twice(void **state)
     static const char suffixes[][40] = {".heic", ".avif[effort=0]", ".jxl[lossless]"};
     struct sample upright = sample_quarters(96, 64);
     for (int i = 0; i < 3; i++) {
-        struct bytes file = file_made(&upright, suffixes[i], &(struct vips_make){.orientation = 6});
+        struct bytes file =
+            vips_file_made(&upright, suffixes[i], &(struct vips_make){.orientation = 6});
         if (file.size) {
             const struct img_options options = thumb_options(48);
             struct sample thumb = thumb_of(file, &options);
@@ -353,7 +220,8 @@ static void the_first_frame_is_taken(void **state)
         for (uint32_t x = 0; x < 40; x++)
             sample_at(&frames, x, y)[y / 30] = 250;
     for (int i = 0; i < 3; i++) {
-        struct bytes file = file_made(&frames, suffixes[i], &(struct vips_make){.page_height = 30});
+        struct bytes file =
+            vips_file_made(&frames, suffixes[i], &(struct vips_make){.page_height = 30});
         if (!file.size) {
             free(file.data);
             continue;
@@ -406,13 +274,152 @@ static void cut_files_fail(void **state)
     };
     struct sample source = sample_photo(160, 120, 3, 8);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct bytes file = file_of(&source, rows[i].suffix);
+        struct bytes file = vips_file_of(&source, rows[i].suffix);
         check_cuts(file, rows[i].suffix, rows[i].code);
         free(file.data);
     }
     struct bytes bmp = bmp_bytes(&source);
     check_cuts(bmp, "bmp", -EPIPE);
     free(bmp.data);
+    sample_free(&source);
+    vips_leave();
+}
+
+static void put_le(uint8_t *at, size_t count, uint64_t value)
+{
+    for (size_t i = 0; i < count; i++)
+        at[i] = (uint8_t)(value >> (8 * i));
+}
+
+/* An uncompressed TIFF of RGB that says first where its strips of eight rows are: libvips writes
+ * that last, so that a cut always takes it. */
+static struct bytes tiff_told_first(const struct sample *sample)
+{
+    enum { ROWS = 8, ENTRIES = 9 };
+    const uint32_t strips = sample->height / ROWS, row_bytes = sample->width * 3;
+    const uint32_t bits_at = 8 + 2 + ENTRIES * 12 + 4, offsets_at = bits_at + 6;
+    const uint32_t counts_at = offsets_at + 4 * strips, data_at = counts_at + 4 * strips;
+    const uint32_t entries[ENTRIES][4] = {
+        /* tag, type, count, value */
+        {256, 4, 1, sample->width},
+        {257, 4, 1, sample->height},
+        {258, 3, 3, bits_at},
+        {259, 3, 1, 1},
+        {262, 3, 1, 2},
+        {273, 4, strips, offsets_at},
+        {277, 3, 1, 3},
+        {278, 4, 1, ROWS},
+        {279, 4, strips, counts_at},
+    };
+    struct bytes tiff = {calloc(1, data_at + (size_t)row_bytes * sample->height), 0};
+    assert_non_null(tiff.data);
+    tiff.size = data_at + (size_t)row_bytes * sample->height;
+    memcpy(tiff.data, "II*\0\x08\0\0\0\x09\0", 10);
+    for (size_t i = 0; i < ENTRIES; i++) {
+        uint8_t *at = tiff.data + 10 + i * 12;
+        put_le(at, 2, entries[i][0]), put_le(at + 2, 2, entries[i][1]);
+        put_le(at + 4, 4, entries[i][2]), put_le(at + 8, 4, entries[i][3]);
+    }
+    for (size_t i = 0; i < 3; i++)
+        put_le(tiff.data + bits_at + i * 2, 2, 8);
+    for (size_t i = 0; i < strips; i++) {
+        put_le(tiff.data + offsets_at + i * 4, 4, data_at + i * ROWS * row_bytes);
+        put_le(tiff.data + counts_at + i * 4, 4, ROWS * row_bytes);
+    }
+    for (size_t i = 0; i < (size_t)row_bytes * sample->height; i++)
+        tiff.data[data_at + i] = (uint8_t)sample->samples[i];
+    return tiff;
+}
+
+static void a_cut_keeps_its_upper_rows_where_all_is_tolerated(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(160, 160, 3, 8);
+    struct bytes files[] = {tiff_told_first(&source), vips_file_of(&source, ".gif")};
+    for (size_t i = 0; i < 2; i++) {
+        struct img_options options = thumb_options(80);
+        if (!files[i].size) {
+            free(files[i].data);
+            continue;
+        }
+        struct sample whole = thumb_of(files[i], &options);
+        for (unsigned percent = 1; percent < 100; percent++) {
+            struct bytes cut = bytes_cut(files[i], files[i].size * percent / 100);
+            for (int level = IMG_FAIL_ON_TRUNCATED; level <= IMG_FAIL_ON_WARNING; level++) {
+                options.fail_on = (enum img_fail_on)level;
+                if (thumb_result(cut, &options, NULL) == 0)
+                    fail_msg("file %zu cut at %u %% passed at level %d", i, percent, level);
+            }
+            options.fail_on = IMG_FAIL_ON_NONE;
+            struct thumb_outcome outcome = thumb_try(cut, &options);
+            if (outcome.code == 0) {
+                const uint32_t alike = thumb_rows_alike(&outcome.sample, &whole, 3);
+                assert_int_equal(outcome.damage.code, -EPIPE);
+                if (alike + 12 < whole.height * percent / 100)
+                    fail_msg("file %zu cut at %u %%: %u rows are right", i, percent, alike);
+            } else if (percent > 15) {
+                fail_msg("file %zu cut at %u %%: %s", i, percent, outcome.error.message);
+            }
+            sample_free(&outcome.sample);
+            free(cut.data);
+        }
+        sample_free(&whole);
+        free(files[i].data);
+    }
+    sample_free(&source);
+    vips_leave();
+}
+
+static void bad_codes_are_kept_from_the_level_of_early_ends_down(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(160, 600, 3, 8);
+    struct bytes tiff = vips_file_of(&source, ".tif[compression=deflate]");
+    assert_true(tiff.size > 0);
+    struct img_options options = thumb_options(100);
+    struct sample whole = thumb_of(tiff, &options);
+    unsigned noticed = 0;
+    for (unsigned round = 0; round < 40; round++) { /* not all bad codes are impossible ones */
+        struct bytes bad = bytes_cut(tiff, tiff.size);
+        const size_t at = bad.size / 2 + bad.size * round / 100;
+        for (size_t i = 0; i < 40; i++)
+            bad.data[at + i] = (uint8_t)(bad.data[at + i] * 7 + i);
+        options.fail_on = IMG_FAIL_ON_ERROR;
+        const int r = thumb_result(bad, &options, NULL);
+        for (int level = IMG_FAIL_ON_NONE; level <= IMG_FAIL_ON_TRUNCATED; level++) {
+            options.fail_on = (enum img_fail_on)level;
+            struct thumb_outcome outcome = thumb_try(bad, &options);
+            assert_int_equal(outcome.code, 0);
+            assert_int_equal(outcome.damage.code, r);
+            assert_true(thumb_rows_alike(&outcome.sample, &whole, 1) > 10);
+            sample_free(&outcome.sample);
+        }
+        noticed += r == -EBADMSG;
+        free(bad.data);
+    }
+    assert_true(noticed > 3);
+    sample_free(&source), sample_free(&whole);
+    free(tiff.data);
+    vips_leave();
+}
+
+/* What is decoded in one piece fails as before, and leaves no half of a picture. */
+static void formats_of_one_piece_come_out_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    static const char suffixes[][40] = {".webp[lossless]", ".heic", ".avif[effort=0]"};
+    struct sample source = sample_photo(160, 120, 3, 8);
+    struct img_options options = thumb_options(60);
+    options.fail_on = IMG_FAIL_ON_NONE;
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+        struct bytes file = vips_file_of(&source, suffixes[i]);
+        for (unsigned percent = 10; percent < 100 && file.size; percent += 10) {
+            struct bytes cut = bytes_cut(file, file.size * percent / 100);
+            assert_int_equal(thumb_result(cut, &options, NULL), -EPIPE);
+            free(cut.data);
+        }
+        free(file.data);
+    }
     sample_free(&source);
     vips_leave();
 }
@@ -432,7 +439,7 @@ static void flipped_bits_never_crash_and_nothing_is_printed(void **state)
     dup2(quiet, STDOUT_FILENO), dup2(quiet, STDERR_FILENO);
     off_t printed = 0;
     for (size_t i = 0; i < count; i++) {
-        struct bytes file = file_of(&source, suffixes[i]);
+        struct bytes file = vips_file_of(&source, suffixes[i]);
         if (i == count - 1) /* libjxl itself prints in some builds */
             fflush(NULL), printed = lseek(quiet, 0, SEEK_END);
         for (int round = 0; file.size && round < 60; round++) {
@@ -462,7 +469,7 @@ static void too_many_pixels_are_refused(void **state)
     struct img_options options = thumb_options(30);
     options.pixels_max = 9999;
     for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-        struct bytes file = file_of(&source, suffixes[i]);
+        struct bytes file = vips_file_of(&source, suffixes[i]);
         if (file.size)
             assert_int_equal(thumb_result(file, &options, NULL), -EFBIG);
         free(file.data);
@@ -483,7 +490,7 @@ static void cancelling_stops_between_strips(void **state)
 {
     (void)state;
     struct sample source = sample_photo(500, 2000, 3, 8);
-    struct bytes file = file_of(&source, ".tif");
+    struct bytes file = vips_file_of(&source, ".tif");
     int asked = 0;
     struct img_options options = thumb_options(30);
     options.cancelled = third_time;
@@ -497,8 +504,7 @@ static void cancelling_stops_between_strips(void **state)
 
 int main(int argc, char **argv)
 {
-    if (argc == 4 && strcmp(argv[1], MAKE_ARGUMENT) == 0)
-        _exit(make_main(atoi(argv[2]), atoi(argv[3]))); /* what it has not freed ends with it */
+    vips_files_main(argc, argv);
     static const struct test_case tests[] = {
         TEST_LONG(every_format_gives_the_pixels_of_its_picture, 60000),
         TEST(bmp_rows_come_in_their_order),
@@ -510,6 +516,9 @@ int main(int argc, char **argv)
         TEST_LONG(formats_that_turn_by_themselves_are_not_turned_twice, 60000),
         TEST(the_first_frame_is_taken),
         TEST_LONG(cut_files_fail, 60000),
+        TEST_LONG(a_cut_keeps_its_upper_rows_where_all_is_tolerated, 60000),
+        TEST(bad_codes_are_kept_from_the_level_of_early_ends_down),
+        TEST_LONG(formats_of_one_piece_come_out_whole_or_not_at_all, 60000),
         TEST_LONG(flipped_bits_never_crash_and_nothing_is_printed, 60000),
         TEST_LONG(too_many_pixels_are_refused, 60000),
         TEST(cancelling_stops_between_strips),

@@ -40,11 +40,13 @@ void *__wrap_realloc(void *data, size_t size)
     return fails_now() ? NULL : __real_realloc(data, size);
 }
 
-static void each_allocation_fails_in_turn(struct bytes file, enum img_format format)
+static void each_allocation_fails_in_turn(struct bytes file, enum img_format format,
+                                          enum img_fail_on fail_on)
 {
     struct img_options options = IMG_OPTIONS_INIT;
     options.box_width_px = options.box_height_px = 50;
     options.format = format;
+    options.fail_on = fail_on;
     struct bytes right = {NULL, 0};
     for (int nth = -1;; nth++) {
         struct img_context *context = NULL;
@@ -93,7 +95,7 @@ static void jpeg_survives_the_failure_of_each_allocation(void **state)
     struct sample source = sample_photo(200, 160, 3, 8);
     struct bytes icc = icc_display_p3();
     struct bytes jpeg = jpeg_bytes(&source, &(struct jpeg_make){.icc = icc, .orientation = 6});
-    each_allocation_fails_in_turn(jpeg, IMG_FORMAT_JPEG);
+    each_allocation_fails_in_turn(jpeg, IMG_FORMAT_JPEG, IMG_FAIL_ON_ERROR);
     free(icc.data);
     sample_free(&source);
 }
@@ -105,9 +107,22 @@ static void png_survives_the_failure_of_each_allocation(void **state)
     struct bytes icc = icc_display_p3();
     for (int interlaced = 0; interlaced <= 1; interlaced++) {
         const struct png_make make = {.icc = icc, .orientation = 8, .interlaced = interlaced != 0};
-        each_allocation_fails_in_turn(png_bytes(&source, &make), IMG_FORMAT_PNG);
+        each_allocation_fails_in_turn(png_bytes(&source, &make), IMG_FORMAT_PNG, IMG_FAIL_ON_ERROR);
     }
     free(icc.data);
+    sample_free(&source);
+}
+
+static void a_cut_picture_that_is_kept_survives_the_failure_of_each_allocation(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(200, 160, 3, 8);
+    for (int i = 0; i < 4; i++) {
+        struct bytes file = i < 2 ? jpeg_bytes(&source, &(struct jpeg_make){.progressive = i == 1})
+                                  : png_bytes(&source, &(struct png_make){.interlaced = i == 3});
+        file.size = file.size * 2 / 3;
+        each_allocation_fails_in_turn(file, IMG_FORMAT_JPEG, IMG_FAIL_ON_NONE);
+    }
     sample_free(&source);
 }
 
@@ -116,6 +131,7 @@ int main(int argc, char **argv)
     static const struct test_case tests[] = {
         TEST(jpeg_survives_the_failure_of_each_allocation),
         TEST(png_survives_the_failure_of_each_allocation),
+        TEST(a_cut_picture_that_is_kept_survives_the_failure_of_each_allocation),
     };
     return test_run("memory", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -120,6 +120,25 @@ static void without_the_library_other_formats_are_unsupported(void **state)
     free(bmp.data);
 }
 
+static void without_the_library_there_is_nothing_to_prepare(void **state)
+{
+    (void)state;
+    library_is_missing = true;
+    for (int i = 0; i < 2; i++) {
+        struct img_error error = {0};
+        assert_int_equal(img_libraries_prepare(0, &error), -ENOTSUP);
+        assert_int_equal(error.code, -ENOTSUP);
+        assert_non_null(strstr(error.message, "libvips is not available"));
+    }
+    assert_int_equal(img_libraries_prepare(0, NULL), -ENOTSUP);
+    struct sample source = sample_photo(60, 50, 3, 8);
+    struct bytes jpeg = jpeg_bytes(&source, &(struct jpeg_make){0});
+    const struct img_options options = thumb_options(20);
+    assert_int_equal(thumb_result(jpeg, &options, NULL), 0);
+    free(jpeg.data);
+    sample_free(&source);
+}
+
 static void a_library_that_lacks_a_function_is_unsupported(void **state)
 {
     (void)state;
@@ -207,6 +226,7 @@ int main(int argc, char **argv)
         TEST(refusals_from_the_header_do_not_load_it),
         TEST(other_formats_load_it),
         TEST(without_the_library_other_formats_are_unsupported),
+        TEST(without_the_library_there_is_nothing_to_prepare),
         TEST(a_library_that_lacks_a_function_is_unsupported),
         TEST(a_missing_loader_is_named),
         TEST(several_threads_may_need_it_at_once),

@@ -30,23 +30,53 @@ struct sample thumb_of(struct bytes file, const struct img_options *options)
     return sample;
 }
 
-int thumb_result(struct bytes file, const struct img_options *options, struct img_error *error)
+static void check_words(const struct img_error *error)
+{
+    assert_true(error->message[0] != '\0');
+    for (const char *at = error->message; *at; at++)
+        assert_true(*at >= 0x20 && *at < 0x7f);
+}
+
+struct thumb_outcome thumb_try(struct bytes file, const struct img_options *options)
 {
     struct img_context *context = NULL;
-    struct img_thumbnail thumbnail;
-    struct img_error own = {0};
+    struct img_thumbnail thumbnail = {.width_px = 0};
+    struct thumb_outcome outcome = {.code = 0};
     assert_int_equal(img_context_create(&context), 0);
-    int r = img_thumbnail(context, file.data, file.size, options, &thumbnail, &own);
-    if (r < 0) {
-        assert_int_equal(own.code, r);
-        assert_true(own.message[0] != '\0');
-        for (const char *at = own.message; *at; at++)
-            assert_true(*at >= 0x20 && *at < 0x7f);
+    outcome.code =
+        img_thumbnail(context, file.data, file.size, options, &thumbnail, &outcome.error);
+    if (outcome.code < 0) {
+        assert_int_equal(outcome.error.code, outcome.code);
+        check_words(&outcome.error);
+    } else {
+        outcome.damage = thumbnail.damage;
+        outcome.sample = sample_decode(thumbnail.data, thumbnail.size_bytes);
+        if (outcome.damage.code != 0)
+            check_words(&outcome.damage);
     }
-    if (error)
-        *error = own;
     img_context_free(context);
-    return r;
+    return outcome;
+}
+
+int thumb_result(struct bytes file, const struct img_options *options, struct img_error *error)
+{
+    struct thumb_outcome outcome = thumb_try(file, options);
+    if (error)
+        *error = outcome.error;
+    sample_free(&outcome.sample);
+    return outcome.code;
+}
+
+uint32_t thumb_rows_alike(const struct sample *a, const struct sample *b, int tolerance)
+{
+    const unsigned colours = a->channels < b->channels ? a->channels : b->channels;
+    assert_true(a->width == b->width && a->height == b->height);
+    for (uint32_t y = 0; y < a->height; y++)
+        for (uint32_t x = 0; x < a->width; x++)
+            for (unsigned c = 0; c < colours; c++)
+                if (abs(sample_at(a, x, y)[c] - sample_at(b, x, y)[c]) > tolerance)
+                    return y;
+    return a->height;
 }
 
 long cpu_ms(void)

@@ -15,6 +15,21 @@ struct sample thumb_of(struct bytes file, const struct img_options *options);
 /** Only the result: 0 or the error; error may be NULL. Checks that a failure has words. */
 int thumb_result(struct bytes file, const struct img_options *options, struct img_error *error);
 
+/** What came of one picture. */
+struct thumb_outcome {
+    int code;                /* 0, or the error */
+    struct img_error error;  /* where code is not 0 */
+    struct img_error damage; /* where code is 0: of struct img_thumbnail */
+    struct sample sample;    /* where code is 0; sample_free() */
+};
+
+/** Try to make a thumbnail. Checks that failures and labels have words. */
+struct thumb_outcome thumb_try(struct bytes file, const struct img_options *options);
+
+/** How many rows of the thumbnail, from the top on, are as in the other, give or take; an alpha
+ *  channel that only one has does not count. */
+uint32_t thumb_rows_alike(const struct sample *a, const struct sample *b, int tolerance);
+
 /** Milliseconds of processor time used so far. */
 long cpu_ms(void);
 
