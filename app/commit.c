@@ -19,18 +19,22 @@
 
 #define TEMPORARY_NAME_BYTES 64
 
+/* A name that is taken between the look at it and the rename is looked at again, so often. */
+#define NAME_ATTEMPTS 3
+
 struct commit {
     const struct inputs *inputs;
     const struct inode_set *read_folders;
     struct inode_set named_sources; /* files that are PATHs themselves */
     struct inode_set made;
     struct outdirs *outdirs;
+    bool sync;
     mode_t allowed; /* what the umask leaves of 0666 */
     uint64_t next;  /* number of the next temporary file */
 };
 
 int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
-                  struct inode_set *output_roots, struct commit **ret_commit)
+                  struct inode_set *output_roots, bool sync, struct commit **ret_commit)
 {
     struct inode_set folders = INODE_SET_INIT; /* the caller's business, not ours */
     struct commit *commit = calloc(1, sizeof(*commit));
@@ -40,10 +44,11 @@ int commit_create(const struct inputs *inputs, const struct inode_set *read_fold
     umask(mask);
     commit->allowed = 0666 & ~mask;
     commit->inputs = inputs;
+    commit->sync = sync;
     commit->read_folders = read_folders;
     int r = inputs_register(inputs, &folders, &commit->named_sources);
     if (r == 0)
-        r = outdirs_create(inputs, read_folders, output_roots, &commit->outdirs);
+        r = outdirs_create(inputs, read_folders, output_roots, sync, &commit->outdirs);
     inode_set_done(&folders);
     if (r < 0) {
         commit_free(commit);
@@ -77,7 +82,8 @@ static void explain(const struct commit *commit, const struct commit_request *re
     text_done(&path);
 }
 
-/* May the target be replaced? Returns 0, or -EEXIST with the reason. */
+/* May the target be made? Returns 0 if nothing has its name, 1 if what has it may be replaced, or
+ * -EEXIST with the reason. */
 static int check_target(const struct commit *commit, const struct commit_request *request,
                         const struct outdir *outdir, struct text *message)
 {
@@ -103,7 +109,7 @@ static int check_target(const struct commit *commit, const struct commit_request
     else if (outdir->is_read || inode_set_has(commit->read_folders, outdir->device, outdir->inode))
         reason = "a file of that name is among the sources of this run";
     if (!reason)
-        return 0;
+        return 1;
     explain(commit, request, reason, message);
     return -EEXIST;
 }
@@ -139,31 +145,57 @@ static int open_temporary(struct commit *commit, int dir_fd, char *name)
     }
 }
 
-/* Write, close and rename. On failure nothing is left. */
+/* Give the temporary file its final name. Where nothing had that name a moment ago, nothing that
+ * got it since is replaced. */
+static int rename_to(const struct outdir *outdir, const char *temporary, const char *name,
+                     bool replace)
+{
+    int r = replace ? -EINVAL : 0;
+    if (!replace && renameat2(outdir->fd, temporary, outdir->fd, name, RENAME_NOREPLACE) < 0)
+        r = -errno;
+    /* Not every file system knows the flag. */
+    if (r == -EINVAL || r == -ENOSYS)
+        r = renameat(outdir->fd, temporary, outdir->fd, name) < 0 ? -errno : 0;
+    return r;
+}
+
+/* Write the temporary file, up to its closing. fd: consumed. */
+static int fill_temporary(const struct commit *commit, const struct commit_request *request, int fd,
+                          struct stat *ret_st)
+{
+    int r = write_all(fd, request->data, request->size_bytes);
+    if (r == 0 && fchmod(fd, commit->allowed & request->source_mode & 0777) < 0)
+        r = -errno;
+    if (r == 0 && fstat(fd, ret_st) < 0)
+        r = -errno;
+    if (r == 0 && commit->sync && fsync(fd) < 0)
+        r = -errno; /* never asked again: the second answer would be a lie */
+    if (close(fd) < 0 && r == 0 && errno != EINTR) /* EINTR: closed all the same on Linux */
+        r = -errno;
+    return r;
+}
+
+/* Write, close and rename. On failure nothing is left; 1: the name has been taken meanwhile. */
 static int put_in_place(struct commit *commit, const struct commit_request *request,
-                        const struct outdir *outdir)
+                        const struct outdir *outdir, bool replace)
 {
     char temporary[TEMPORARY_NAME_BYTES];
     struct stat st;
     int fd = open_temporary(commit, outdir->fd, temporary);
     if (fd < 0)
         return fd;
-    int r = write_all(fd, request->data, request->size_bytes);
-    if (r == 0 && fchmod(fd, commit->allowed & request->source_mode & 0777) < 0)
-        r = -errno;
-    if (r == 0 && fstat(fd, &st) < 0)
-        r = -errno;
-    if (close(fd) < 0 && r == 0 && errno != EINTR) /* EINTR: closed all the same on Linux */
-        r = -errno;
-    if (r == 0) {
-        r = inode_set_add(&commit->made, st.st_dev, st.st_ino);
-        r = r < 0 ? r : 0;
-    }
-    if (r == 0 && renameat(outdir->fd, temporary, outdir->fd, request->name) < 0)
-        r = -errno;
-    if (r < 0)
+    int r = fill_temporary(commit, request, fd, &st);
+    if (r == 0)
+        r = inode_set_reserve(&commit->made);
+    if (r == 0)
+        r = rename_to(outdir, temporary, request->name, replace);
+    if (r < 0) {
         unlinkat(outdir->fd, temporary, 0);
-    return r;
+        return r == -EEXIST ? 1 : r;
+    }
+    /* Not before: the inode of a file that is removed may soon be another's. */
+    inode_set_add(&commit->made, st.st_dev, st.st_ino);
+    return commit->sync && fsync(outdir->fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
 static int commit_once(struct commit *commit, const struct commit_request *request,
@@ -173,15 +205,27 @@ static int commit_once(struct commit *commit, const struct commit_request *reque
     int r = outdirs_open(commit->outdirs, request->root, request->folder, &outdir, message);
     if (r < 0)
         return r;
-    r = check_target(commit, request, &outdir, message);
-    if (r < 0)
-        return r;
-    r = put_in_place(commit, request, &outdir);
+    for (int attempt = 0; attempt < NAME_ATTEMPTS; attempt++) {
+        r = check_target(commit, request, &outdir, message);
+        if (r < 0)
+            return r;
+        r = put_in_place(commit, request, &outdir, r > 0);
+        if (r <= 0)
+            break;
+        r = -EEXIST; /* somebody else makes files of this name all the time */
+    }
     if (r == -EISDIR || r == -ENOTEMPTY) /* a folder came between */
         r = -EEXIST;
     if (r < 0)
         explain(commit, request, strerror(-r), message);
     return r;
+}
+
+int commit_root(struct commit *commit, size_t root, struct text *reterr_message)
+{
+    struct outdir outdir;
+    int r = outdirs_open(commit->outdirs, root, "", &outdir, reterr_message);
+    return r < 0 ? r : outdir.fd;
 }
 
 void commit_relieve(struct commit *commit)

@@ -5,6 +5,7 @@
 #ifndef APP_COMMIT_PRIV_H
 #define APP_COMMIT_PRIV_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 
@@ -27,15 +28,21 @@ struct commit_request {
 
 /** inputs: borrowed until commit_free().  read_folders: folders whose files are sources (grows
  *  while the run walks on), borrowed likewise.  output_roots: gets the roots as they are opened.
+ *  sync: what is committed, and the folders made for it, outlast a power failure too.
  *  Reads the process's umask, which means setting it for a moment: no other thread may run.
  *  ret_commit: owned.  Returns 0 or -ENOMEM. */
 int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
-                  struct inode_set *output_roots, struct commit **ret_commit);
+                  struct inode_set *output_roots, bool sync, struct commit **ret_commit);
 
 struct commit *commit_free(struct commit *commit);
 
 /** Give back descriptors that are only held for later use. */
 void commit_relieve(struct commit *commit);
+
+/** The output root itself, made if it is missing.
+ *  reterr_message: as for commit_file().
+ *  Returns its descriptor, borrowed until the next call here, or as commit_file(). */
+int commit_root(struct commit *commit, size_t root, struct text *reterr_message);
 
 /** Put one thumbnail in its place, replacing an older one.
  *  request: borrowed for the call.  reterr_message: on failure the cause, safe to show.

@@ -39,13 +39,16 @@ static int inode_set_grow(struct inode_set *set)
     return 0;
 }
 
+int inode_set_reserve(struct inode_set *set)
+{
+    return set->count + set->count / 3 + 1 >= set->capacity ? inode_set_grow(set) : 0;
+}
+
 int inode_set_add(struct inode_set *set, dev_t device, ino_t inode)
 {
-    if (set->count + set->count / 3 + 1 >= set->capacity) {
-        int r = inode_set_grow(set);
-        if (r < 0)
-            return r;
-    }
+    int r = inode_set_reserve(set);
+    if (r < 0)
+        return r;
     struct inode_key *slot = slot_of(set, device, inode);
     if (slot->inode != 0)
         return 0;

@@ -29,6 +29,9 @@ void inode_set_done(struct inode_set *set);
 /** Returns 1 if it was added, 0 if it was there already, or -ENOMEM. */
 int inode_set_add(struct inode_set *set, dev_t device, ino_t inode);
 
+/** Make room for one more, which can then be added without fail. Returns 0 or -ENOMEM. */
+int inode_set_reserve(struct inode_set *set);
+
 /** set: NULL is an empty one. */
 bool inode_set_has(const struct inode_set *set, dev_t device, ino_t inode);
 

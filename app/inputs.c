@@ -47,6 +47,9 @@ static int look_at(const char *path, struct input *input)
         input->error = -errno;
         return 0;
     }
+    input->real = realpath(path, NULL);
+    if (!input->real && errno == ENOMEM)
+        return -ENOMEM;
     input->mode = st.st_mode;
     input->device = st.st_dev;
     input->inode = st.st_ino;
@@ -206,6 +209,7 @@ struct inputs *inputs_free(struct inputs *inputs)
         return NULL;
     for (size_t i = 0; i < inputs->count; i++) {
         free(inputs->list[i].path);
+        free(inputs->list[i].real);
         free(inputs->list[i].base);
     }
     for (size_t i = 0; i < inputs->root_count; i++) {

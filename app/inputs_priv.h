@@ -19,6 +19,7 @@ enum input_kind { INPUT_FOLDER, INPUT_FILE, INPUT_OTHER, INPUT_MISSING };
 
 struct input {
     char *path; /* owned; without slashes at the end */
+    char *real; /* owned: the same from the root folder on; NULL: it cannot be told */
     enum input_kind kind;
     mode_t mode; /* of INPUT_OTHER: what it is */
     int error;   /* of INPUT_MISSING: negative errno */

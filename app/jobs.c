@@ -4,13 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void job_free(struct job *job)
 {
     if (!job)
         return;
+    if (job->fd >= 0)
+        close(job->fd);
     pool_future_free(job->future);
     free(job->shown);
+    free(job->source);
     free(job->folder);
     free(job->jpeg_name);
     free(job->png_name);
@@ -43,18 +47,20 @@ static char *copy_unless_empty(const struct text *text, bool *failed)
     return copy;
 }
 
-int jobs_add(struct jobs *jobs, const struct plan *plan, size_t root, const char *shown,
-             struct job **ret_job)
+int jobs_add(struct jobs *jobs, struct plan *plan, size_t root, const char *shown,
+             const char *source, struct job **ret_job)
 {
     struct job *job = calloc(1, sizeof(*job));
     bool failed = false;
     if (!job)
         return -ENOMEM;
+    job->fd = -1;
     job->shown = strdup(shown);
+    job->source = strdup(source);
     job->folder = strdup(text_string(&plan->folder));
     job->jpeg_name = copy_unless_empty(&plan->names.jpeg, &failed);
     job->png_name = copy_unless_empty(&plan->names.png, &failed);
-    if (failed || !job->shown || !job->folder) {
+    if (failed || !job->shown || !job->source || !job->folder) {
         job_free(job);
         return -ENOMEM;
     }
@@ -64,7 +70,10 @@ int jobs_add(struct jobs *jobs, const struct plan *plan, size_t root, const char
     job->device = plan->st.st_dev;
     job->inode = plan->st.st_ino;
     job->mode = plan->st.st_mode;
+    job->mtime_ns = (int64_t)plan->st.st_mtim.tv_sec * 1000000000 + plan->st.st_mtim.tv_nsec;
     job->source_bytes = (uint64_t)plan->st.st_size;
+    job->fd = plan->fd;
+    plan->fd = -1;
     job->earlier = jobs->last;
     *(jobs->last ? &jobs->last->later : &jobs->first) = job;
     jobs->last = job;

@@ -27,7 +27,11 @@ struct job {
     dev_t device;
     ino_t inode;
     mode_t mode;
+    char *source; /* its path from the root folder on: what the ledger knows it by */
+    int64_t mtime_ns;
     uint64_t source_bytes;
+    int fd;                     /* owned; -1: a pool has taken it */
+    struct job *next_waiting;   /* for its lane */
     struct pool_future *future; /* owned; set while the result is held */
 };
 
@@ -39,10 +43,10 @@ struct jobs {
 };
 
 /** Add a job for a plan whose verdict is PLAN_TRY.
- *  shown: copied.  ret_job: borrowed; it lives in the list until jobs_remove().
- *  Returns 0 or -ENOMEM. */
-int jobs_add(struct jobs *jobs, const struct plan *plan, size_t root, const char *shown,
-             struct job **ret_job);
+ *  plan: its descriptor is taken.  shown, source: copied.
+ *  ret_job: borrowed; it lives in the list until jobs_remove().  Returns 0 or -ENOMEM. */
+int jobs_add(struct jobs *jobs, struct plan *plan, size_t root, const char *shown,
+             const char *source, struct job **ret_job);
 
 void jobs_remove(struct jobs *jobs, struct job *job);
 void jobs_remove_all(struct jobs *jobs);

@@ -13,8 +13,11 @@
 #include "signals_priv.h"
 #include "text_priv.h"
 #include "thumb_task_priv.h"
+#include "thumb_worker_priv.h"
 
-static const struct pool_task task_list[] = {{THUMB_TASK, thumb_task_run}};
+static const struct pool_task task_list[] = {{THUMB_TASK, thumb_task_run},
+                                             {THUMB_PREPARE, thumb_prepare_run},
+                                             {THUMB_CONFINEMENT, thumb_confinement_run}};
 static const struct pool_tasks tasks = {task_list, sizeof(task_list) / sizeof(task_list[0])};
 
 static int complain(const char *words)

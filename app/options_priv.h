@@ -1,7 +1,8 @@
 /* options_priv.h: the command line.
  *
- * One table says what every option is called, takes, means and does; parsing and --help both come
- * from it. */
+ * One table (option_rows_priv.h) says what every option is called, takes, means and does; parsing
+ * and
+ * --help both come from it. */
 #ifndef APP_OPTIONS_PRIV_H
 #define APP_OPTIONS_PRIV_H
 
@@ -33,6 +34,12 @@ struct options {
     bool follow;
     bool dry_run;
     int timeout_ms; /* 0: no limit */
+    uint64_t pixels_max;
+    uint64_t memory_bytes; /* of a worker; 0: no limit */
+    enum img_fail_on fail_on;
+    bool no_sandbox;
+    bool retry_failed;
+    bool sync;
     bool json;
     enum when progress;
     enum when color;

@@ -10,25 +10,29 @@
 #include "escape_priv.h"
 #include "signals_priv.h"
 
-int outcome_init(struct outcome *outcome, const struct inputs *inputs,
-                 const struct inode_set *read_folders, struct inode_set *output_roots,
-                 struct report *report, int timeout_ms)
+int outcome_init(struct outcome *outcome, const struct options *options,
+                 const struct inputs *inputs, const struct inode_set *read_folders,
+                 struct inode_set *output_roots, struct report *report)
 {
     outcome->inputs = inputs;
     outcome->report = report;
-    outcome->timeout_ms = timeout_ms;
-    return commit_create(inputs, read_folders, output_roots, &outcome->commit);
+    outcome->timeout_ms = options->timeout_ms;
+    int r = commit_create(inputs, read_folders, output_roots, options->sync, &outcome->commit);
+    if (r == 0)
+        r = failures_create(options, inputs, outcome->commit, report, &outcome->failures);
+    return r;
 }
 
 void outcome_done(struct outcome *outcome)
 {
+    outcome->failures = failures_free(outcome->failures);
     outcome->commit = commit_free(outcome->commit);
 }
 
 /* ---- Failures ------------------------------------------------------------------------------ */
 
 /* The pool itself is at its end: no file is to blame. */
-static void settle_broken_pool(struct outcome *outcome, const struct pool_error *error)
+void outcome_break(struct outcome *outcome, const struct pool_error *error)
 {
     struct text words = TEXT_INIT;
     text_puts(&words, "the workers cannot go on: ");
@@ -38,9 +42,19 @@ static void settle_broken_pool(struct outcome *outcome, const struct pool_error 
     outcome->fatal = true;
 }
 
+/* The file failed: say so, and remember it. deaths: of its workers. */
+static void report_and_note(struct outcome *outcome, const struct job *job,
+                            const struct report_failure *failure, unsigned deaths)
+{
+    report_failed(outcome->report, job->shown, failure);
+    failures_note(outcome->failures, job->root, job->source, job->mtime_ns, job->source_bytes,
+                  failure->slug, deaths);
+}
+
 static void settle_failure(struct outcome *outcome, const struct job *job,
                            const struct pool_error *error)
 {
+    unsigned deaths = error->deaths;
     char slug[32] = "failed";
     struct text words = TEXT_INIT;
     struct report_failure failure = {.slug = slug, .source_bytes = job->source_bytes};
@@ -52,9 +66,16 @@ static void settle_failure(struct outcome *outcome, const struct job *job,
         break;
     }
     case -ETIME:
+        deaths++;
         failure.slug = "timeout";
         text_printf(&words, "not done after %d.%03d s", outcome->timeout_ms / 1000,
                     outcome->timeout_ms % 1000);
+        break;
+    case -ENOMEM:
+        deaths++;
+        failure.slug = "out-of-memory";
+        text_puts(&words, "its worker ");
+        escape_name(&words, error->message, strlen(error->message));
         break;
     default: /* -EOWNERDEAD */
         failure.slug = "worker-died";
@@ -68,7 +89,7 @@ static void settle_failure(struct outcome *outcome, const struct job *job,
         break;
     }
     failure.words = text_string(&words);
-    report_failed(outcome->report, job->shown, &failure);
+    report_and_note(outcome, job, &failure, deaths);
     text_done(&words);
 }
 
@@ -83,14 +104,52 @@ static void report_commit_failure(struct outcome *outcome, const struct job *job
                                                                     : "output",
                                            .words = words,
                                            .source_bytes = job->source_bytes};
-    report_failed(outcome->report, job->shown, &failure);
-    if (files_own)
+    if (files_own) {
+        report_and_note(outcome, job, &failure, 0);
         return;
+    }
+    report_failed(outcome->report, job->shown, &failure); /* not for its own sake */
     struct text fatal = TEXT_INIT;
     text_printf(&fatal, "cannot write the thumbnails: %s", words);
     report_fatal(outcome->report, text_string(&fatal));
     text_done(&fatal);
     outcome->fatal = true;
+}
+
+static void report_success(struct outcome *outcome, const struct job *job,
+                           const struct thumb_reply *reply, const char *output, size_t size_bytes,
+                           pid_t worker_pid, int64_t write_us)
+{
+    const struct report_thumbnail made = {
+        .output = output,
+        .root = job->root,
+        .width_px = reply->width_px,
+        .height_px = reply->height_px,
+        .size_bytes = size_bytes,
+        .format = img_format_name((enum img_format)reply->format),
+        .source_format = img_format_name((enum img_format)reply->source_format),
+        .source_width_px = reply->source_width_px,
+        .source_height_px = reply->source_height_px,
+        .source_bytes = job->source_bytes,
+        .decoder = reply->decoder,
+        .damage = reply->damage,
+        .worker_pid = worker_pid,
+        .read_us = reply->read_us,
+        .decode_us = reply->decode_us,
+        .resample_us = reply->resample_us,
+        .encode_us = reply->encode_us,
+        .write_us = write_us < UINT32_MAX ? (uint32_t)write_us : UINT32_MAX};
+    report_made(outcome->report, job->shown, &made);
+    failures_settle(outcome->failures, job->root, job->source, job->mtime_ns, job->source_bytes);
+}
+
+static void settle_nonsense(struct outcome *outcome, const struct job *job, pid_t worker_pid)
+{
+    const struct report_failure failure = {.slug = "failed",
+                                           .words = "its worker gave an answer that makes no sense",
+                                           .source_bytes = job->source_bytes,
+                                           .worker_pid = worker_pid};
+    report_and_note(outcome, job, &failure, 1);
 }
 
 static int settle_result(struct outcome *outcome, const struct job *job, struct pool_bytes value,
@@ -104,12 +163,7 @@ static int settle_result(struct outcome *outcome, const struct job *job, struct 
     if (r == 0)
         name = job_name(job, (enum img_format)reply.format);
     if (r < 0 || !name) {
-        const struct report_failure failure = {.slug = "failed",
-                                               .words = "its worker gave an answer that makes no "
-                                                        "sense",
-                                               .source_bytes = job->source_bytes,
-                                               .worker_pid = worker_pid};
-        report_failed(outcome->report, job->shown, &failure);
+        settle_nonsense(outcome, job, worker_pid);
         return 0;
     }
     const struct commit_request request = {.root = job->root,
@@ -123,32 +177,15 @@ static int settle_result(struct outcome *outcome, const struct job *job, struct 
     const int64_t start_us = clock_us();
     r = commit_file(outcome->commit, &request, &words);
     const int64_t write_us = clock_us() - start_us;
-    text_puts(&output, outcome->inputs->roots[job->root].path);
-    text_join(&output, job->folder);
-    text_join(&output, name);
     const bool again = !last_try && (r == -EMFILE || r == -ENFILE);
     if (r < 0 && !again) {
         report_commit_failure(outcome, job, r, text_string(&words));
     } else if (r == 0) {
-        const struct report_thumbnail made = {
-            .output = text_string(&output),
-            .root = job->root,
-            .width_px = reply.width_px,
-            .height_px = reply.height_px,
-            .size_bytes = image.size_bytes,
-            .format = img_format_name((enum img_format)reply.format),
-            .source_format = img_format_name((enum img_format)reply.source_format),
-            .source_width_px = reply.source_width_px,
-            .source_height_px = reply.source_height_px,
-            .source_bytes = job->source_bytes,
-            .decoder = reply.decoder,
-            .worker_pid = worker_pid,
-            .read_us = reply.read_us,
-            .decode_us = reply.decode_us,
-            .resample_us = reply.resample_us,
-            .encode_us = reply.encode_us,
-            .write_us = write_us < UINT32_MAX ? (uint32_t)write_us : UINT32_MAX};
-        report_made(outcome->report, job->shown, &made);
+        text_puts(&output, outcome->inputs->roots[job->root].path);
+        text_join(&output, job->folder);
+        text_join(&output, name);
+        report_success(outcome, job, &reply, text_string(&output), image.size_bytes, worker_pid,
+                       write_us);
     }
     text_done(&output);
     text_done(&words);
@@ -176,9 +213,9 @@ int outcome_settle(struct outcome *outcome, struct job *job, bool last_try)
         return settle_result(outcome, job, value, known == 0 ? error.worker_pid : 0, last_try);
     if (run_is_ending(r, &error)) /* who was stopped with us has no outcome of its own */
         return 0;
-    if (known == 0 && (r == -EREMOTEIO || r == -ETIME || r == -EOWNERDEAD))
+    if (known == 0 && (r == -EREMOTEIO || r == -ETIME || r == -EOWNERDEAD || error.over_memory))
         settle_failure(outcome, job, &error);
     else
-        settle_broken_pool(outcome, &error);
+        outcome_break(outcome, &error);
     return 0;
 }

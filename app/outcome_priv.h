@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "commit_priv.h"
+#include "failures_priv.h"
 #include "inode_set_priv.h"
 #include "inputs_priv.h"
 #include "jobs_priv.h"
@@ -15,19 +16,23 @@
 struct outcome {
     const struct inputs *inputs;
     struct report *report;
-    struct commit *commit;
+    struct commit *commit;               /* owned */
+    struct failures *failures;           /* owned */
     const struct thumb_request *request; /* what every task was asked; set before the first one */
     int timeout_ms;
     bool fatal; /* no further file can be made, and that has been reported */
 };
 
-/** inputs, read_folders, output_roots: as for commit_create(). report: borrowed.
+/** inputs, read_folders, output_roots: as for commit_create(). options, report: borrowed.
  *  Returns 0 or -ENOMEM. */
-int outcome_init(struct outcome *outcome, const struct inputs *inputs,
-                 const struct inode_set *read_folders, struct inode_set *output_roots,
-                 struct report *report, int timeout_ms);
+int outcome_init(struct outcome *outcome, const struct options *options,
+                 const struct inputs *inputs, const struct inode_set *read_folders,
+                 struct inode_set *output_roots, struct report *report);
 
 void outcome_done(struct outcome *outcome);
+
+/** The workers cannot go on: say why, and end the run. */
+void outcome_break(struct outcome *outcome, const struct pool_error *error);
 
 /** Commit and report a job whose future is held. A job that was only stopped because the run ends
  *  is not reported: it has no outcome.

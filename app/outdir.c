@@ -34,13 +34,14 @@ struct outdirs {
     const struct inputs *inputs;
     const struct inode_set *read_folders;
     struct inode_set *roots;
+    bool sync;
     struct inode_set cleaned; /* folders whose leftovers are gone */
     struct open_folder open[OPEN_MAX_COUNT];
     unsigned long clock;
 };
 
 int outdirs_create(const struct inputs *inputs, const struct inode_set *read_folders,
-                   struct inode_set *roots, struct outdirs **ret_outdirs)
+                   struct inode_set *roots, bool sync, struct outdirs **ret_outdirs)
 {
     struct outdirs *outdirs = calloc(1, sizeof(*outdirs));
     if (!outdirs)
@@ -48,6 +49,7 @@ int outdirs_create(const struct inputs *inputs, const struct inode_set *read_fol
     outdirs->inputs = inputs;
     outdirs->read_folders = read_folders;
     outdirs->roots = roots;
+    outdirs->sync = sync;
     for (size_t i = 0; i < OPEN_MAX_COUNT; i++)
         outdirs->open[i].outdir.fd = -1;
     *ret_outdirs = outdirs;
@@ -130,8 +132,27 @@ static int remove_leftovers(struct outdirs *outdirs, const struct outdir *outdir
 
 /* ---- Opening ------------------------------------------------------------------------------- */
 
+/* Have a new folder's name outlast a power failure. */
+static int sync_folder(int fd)
+{
+    return fsync(fd) < 0 && errno != EINVAL ? -errno : 0; /* EINVAL: nothing to sync there */
+}
+
+static int sync_parent_of(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int up = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = up < 0 ? -errno : sync_folder(up);
+    close(fd);
+    if (up >= 0)
+        close(up);
+    return r;
+}
+
 /* Make path and what is missing above it, as `mkdir -p` does. */
-static int make_with_parents(const char *path)
+static int make_with_parents(const char *path, bool sync)
 {
     char *copy = strdup(path);
     int r = 0;
@@ -142,7 +163,9 @@ static int make_with_parents(const char *path)
             continue;
         const char kept = *at;
         *at = '\0';
-        if (mkdir(copy, 0777) < 0 && errno != EEXIST)
+        if (mkdir(copy, 0777) == 0)
+            r = sync ? sync_parent_of(copy) : 0;
+        else if (errno != EEXIST)
             r = -errno;
         *at = kept;
         if (kept == '\0')
@@ -153,11 +176,11 @@ static int make_with_parents(const char *path)
 }
 
 /* Open the root that was given by --output. */
-static int open_given_root(const struct output_root *root)
+static int open_given_root(const struct output_root *root, bool sync)
 {
     int fd = open(root->path, FOLDER_FLAGS);
     if (fd < 0 && errno == ENOENT) {
-        int r = make_with_parents(root->path);
+        int r = make_with_parents(root->path, sync);
         if (r < 0)
             return r;
         fd = open(root->path, FOLDER_FLAGS);
@@ -165,23 +188,29 @@ static int open_given_root(const struct output_root *root)
     return fd < 0 ? -errno : fd;
 }
 
-/* Open, and make if it is missing, one folder inside another. */
-static int open_component(int parent_fd, const char *name)
+enum making { MAKE_NEVER, MAKE, MAKE_AND_SYNC };
+
+/* Open, and make if it is missing and asked for, one folder inside another. */
+static int open_component(int parent_fd, const char *name, enum making making)
 {
     int fd = openat(parent_fd, name, FOLDER_FLAGS | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT) {
+    if (fd < 0 && errno == ENOENT && making != MAKE_NEVER) {
         if (mkdirat(parent_fd, name, 0777) < 0 && errno != EEXIST)
             return -errno;
+        int r = making == MAKE_AND_SYNC ? sync_folder(parent_fd) : 0;
+        if (r < 0)
+            return r;
         fd = openat(parent_fd, name, FOLDER_FLAGS | O_NOFOLLOW);
     }
     return fd < 0 ? -errno : fd;
 }
 
 /* Open the root "thumbs" inside the folder that was looked at when the run began. */
-static int open_thumbs_root(const struct output_root *root)
+static int open_thumbs_root(const struct output_root *root, enum making making)
 {
     struct stat st;
-    int parent_fd = open(root->parent_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    const int kind = making == MAKE_AND_SYNC ? O_RDONLY : O_PATH; /* the latter needs no right */
+    int parent_fd = open(root->parent_path, kind | O_DIRECTORY | O_CLOEXEC);
     if (parent_fd < 0)
         return -errno;
     int r = 0;
@@ -190,9 +219,17 @@ static int open_thumbs_root(const struct output_root *root)
     else if (st.st_dev != root->parent_device || st.st_ino != root->parent_inode)
         r = -ESTALE;
     else
-        r = open_component(parent_fd, THUMBS_NAME);
+        r = open_component(parent_fd, THUMBS_NAME, making);
     close(parent_fd);
     return r;
+}
+
+int outdirs_open_existing(const struct output_root *root)
+{
+    if (root->parent_path)
+        return open_thumbs_root(root, MAKE_NEVER);
+    int fd = open(root->path, FOLDER_FLAGS);
+    return fd < 0 ? -errno : fd;
 }
 
 static void explain(struct text *message, const struct output_root *root, const char *folder,
@@ -207,6 +244,11 @@ static void explain(struct text *message, const struct output_root *root, const 
         text_puts(message, " is no folder, or a symbolic link");
     else
         text_printf(message, ": %s", strerror(-error));
+}
+
+static enum making making_of(const struct outdirs *outdirs)
+{
+    return outdirs->sync ? MAKE_AND_SYNC : MAKE;
 }
 
 /* Step down from outdir->fd (consume) to folder. On failure *ret_length is how much of folder
@@ -233,7 +275,7 @@ static int descend(struct outdirs *outdirs, const char *folder, struct outdir *o
         }
         memcpy(name, at, length);
         name[length] = '\0';
-        int fd = open_component(outdir->fd, name);
+        int fd = open_component(outdir->fd, name, making_of(outdirs));
         if (fd < 0) {
             errno = -fd;
             break;
@@ -254,7 +296,8 @@ static int open_new(struct outdirs *outdirs, size_t index, const char *folder,
     const struct output_root *root = &outdirs->inputs->roots[index];
     struct outdir outdir = {.is_read = false};
     struct stat st;
-    outdir.fd = root->parent_path ? open_thumbs_root(root) : open_given_root(root);
+    outdir.fd = root->parent_path ? open_thumbs_root(root, making_of(outdirs))
+                                  : open_given_root(root, outdirs->sync);
     if (outdir.fd < 0) {
         explain(message, root, "", outdir.fd);
         return outdir.fd;

@@ -24,9 +24,9 @@ struct outdir {
 };
 
 /** inputs, read_folders: borrowed until outdirs_free(). roots: gets every root that is opened.
- *  Returns 0 or -ENOMEM. */
+ *  sync: folders made are to outlast a power failure.  Returns 0 or -ENOMEM. */
 int outdirs_create(const struct inputs *inputs, const struct inode_set *read_folders,
-                   struct inode_set *roots, struct outdirs **ret_outdirs);
+                   struct inode_set *roots, bool sync, struct outdirs **ret_outdirs);
 
 struct outdirs *outdirs_free(struct outdirs *outdirs);
 
@@ -36,6 +36,10 @@ struct outdirs *outdirs_free(struct outdirs *outdirs);
  *  negative errno value. */
 int outdirs_open(struct outdirs *outdirs, size_t root, const char *folder,
                  struct outdir *ret_outdir, struct text *reterr_message);
+
+/** Open a root that exists already; nothing is made.  Returns a descriptor, which is the caller's,
+ *  or a negative errno value. */
+int outdirs_open_existing(const struct output_root *root);
 
 /** Close all of them: the next use opens and makes them again. */
 void outdirs_forget(struct outdirs *outdirs);

@@ -155,7 +155,8 @@ int plan_make(struct plan *plan, struct walk *walk, const struct walk_entry *ent
     int r = plan_open(plan, entry, may_be_picture, last_try);
     if (r <= 0)
         return r;
-    if (!may_be_picture && plan_probe(plan->fd) == IMG_FORMAT_UNKNOWN)
+    plan->format = plan_probe(plan->fd);
+    if (!may_be_picture && plan->format == IMG_FORMAT_UNKNOWN)
         return plan_skip(plan, plan->st.st_size == 0 ? "empty" : "not a picture");
     plan->verdict = PLAN_TRY;
     walk_mark_tried(walk);

@@ -29,10 +29,11 @@ struct plan_names {
 
 struct plan {
     enum plan_verdict verdict;
-    int fd;           /* PLAN_TRY: owned, -1 otherwise */
-    struct stat st;   /* of fd */
-    const char *why;  /* PLAN_SKIPPED: static storage */
-    const char *slug; /* PLAN_FAILED: static storage */
+    int fd;                 /* PLAN_TRY: owned, -1 otherwise */
+    struct stat st;         /* of fd */
+    enum img_format format; /* PLAN_TRY: what its first bytes look like */
+    const char *why;        /* PLAN_SKIPPED: static storage */
+    const char *slug;       /* PLAN_FAILED: static storage */
     struct text message;
     struct text folder; /* below the output root */
     struct plan_names names;

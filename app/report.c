@@ -125,17 +125,25 @@ static void file_end(struct report *report)
     line_end(report, false);
 }
 
-void report_start(struct report *report, unsigned workers)
+void report_start(struct report *report, unsigned workers, const char *confinement)
 {
     report->start_us = clock_us();
-    if (!report->options->json)
-        return;
     struct text *json = line_begin(report);
+    if (!report->options->json) {
+        if (!confinement)
+            return;
+        text_printf(&report->line, "%u worker%s, each confined by: %s", workers,
+                    workers == 1 ? "" : "s", confinement);
+        line_end(report, false);
+        return;
+    }
     json_open(json, NULL, '{');
     json_string(json, "event", "start");
     json_null(json, "inputs");
     json_uint(json, "workers", workers);
     json_string(json, "backend", options_backend_name(report->options->backend));
+    if (confinement)
+        json_string(json, "sandbox", confinement);
     if (report->options->dry_run)
         json_bool(json, "dry_run", true);
     json_close(json, '}');
@@ -164,6 +172,10 @@ static void made_json(struct report *report, const char *path, const struct repo
     json_uint(json, "height", made->source_height_px);
     json_uint(json, "bytes", made->source_bytes);
     json_string(json, "decoder", made->decoder);
+    if (made->damage[0]) {
+        json_bool(json, "partial", true);
+        json_string(json, "damage", made->damage);
+    }
     if (made->worker_pid > 0)
         json_uint(json, "pid", (uint64_t)made->worker_pid);
     json_open(json, "ms", '{');
@@ -179,6 +191,7 @@ static void made_json(struct report *report, const char *path, const struct repo
 void report_made(struct report *report, const char *path, const struct report_thumbnail *made)
 {
     report->counts.made++;
+    report->counts.partial += made->damage[0] != '\0';
     report->counts.source_bytes += made->source_bytes;
     report->root_used[made->root] = true;
     if (report->options->json) {
@@ -190,6 +203,8 @@ void report_made(struct report *report, const char *path, const struct report_th
         text_printf(line, " (%" PRIu32 "x%" PRIu32 ", %zu bytes) from ", made->width_px,
                     made->height_px, made->size_bytes);
         add_shown(line, path);
+        if (made->damage[0])
+            text_printf(line, "; partial: %s", made->damage);
         line_end(report, false);
     }
 }
@@ -272,18 +287,28 @@ void report_planned(struct report *report, const char *path, const char *output,
     line_end(report, false);
 }
 
-void report_fatal(struct report *report, const char *words)
+static void say_aside(struct report *report, const char *event, const char *words)
 {
     if (report->options->json) {
         struct text *json = line_begin(report);
         json_open(json, NULL, '{');
-        json_string(json, "event", "error");
+        json_string(json, "event", event);
         json_string(json, "message", words);
         json_close(json, '}');
         line_end(report, false);
     }
     text_printf(line_begin(report), "thumbpool: %s", words);
     line_end(report, true);
+}
+
+void report_warning(struct report *report, const char *words)
+{
+    say_aside(report, "warning", words);
+}
+
+void report_fatal(struct report *report, const char *words)
+{
+    say_aside(report, "error", words);
 }
 
 /* ---- The bar ------------------------------------------------------------------------------- */
@@ -316,7 +341,7 @@ static uint64_t unfinished(const struct report_counts *counts)
     return counts->inputs > settled ? counts->inputs - settled : 0;
 }
 
-static void summary_json(struct report *report, uint64_t elapsed_ms, int signal)
+static void summary_json(struct report *report, uint64_t elapsed_ms, int signal, int64_t peak_bytes)
 {
     const struct report_counts *counts = &report->counts;
     struct text *json = line_begin(report);
@@ -328,6 +353,10 @@ static void summary_json(struct report *report, uint64_t elapsed_ms, int signal)
     json_uint(json, "failed", counts->failed);
     json_thousandths(json, "seconds", elapsed_ms, 3);
     json_uint(json, "inputs", counts->inputs);
+    if (counts->partial > 0)
+        json_uint(json, "partial", counts->partial);
+    if (peak_bytes >= 0)
+        json_uint(json, "worker_memory_peak", (uint64_t)peak_bytes);
     if (report->options->dry_run)
         json_uint(json, "planned", counts->planned);
     if (unfinished(counts) > 0)
@@ -365,7 +394,7 @@ static void add_count(struct text *line, uint64_t count, const char *words, cons
         text_printf(line, ", %s%" PRIu64 " %s%s", color, count, words, color[0] ? COLOR_RESET : "");
 }
 
-static void summary_text(struct report *report, uint64_t elapsed_ms, int signal)
+static void summary_text(struct report *report, uint64_t elapsed_ms, int signal, int64_t peak_bytes)
 {
     const struct report_counts *counts = &report->counts;
     const uint64_t tried = counts->made + counts->failed;
@@ -375,6 +404,7 @@ static void summary_text(struct report *report, uint64_t elapsed_ms, int signal)
     else
         text_printf(line, "%s%" PRIu64 " made%s", report->color_out ? COLOR_GREEN : "",
                     counts->made, report->color_out ? COLOR_RESET : "");
+    add_count(line, counts->partial, "of them partial", "");
     add_count(line, counts->skipped, "skipped", "");
     add_count(line, counts->failed, "failed", report->color_out ? COLOR_RED : "");
     add_count(line, unfinished(counts), "not finished", "");
@@ -391,21 +421,23 @@ static void summary_text(struct report *report, uint64_t elapsed_ms, int signal)
             text_printf(line, ", %" PRIu64 ".%" PRIu64 " files/s", rate_tenths / 10,
                         rate_tenths % 10);
     }
+    if (report->options->verbose && peak_bytes >= 0)
+        text_printf(line, ", worker memory up to %" PRId64 " MB", (peak_bytes + 999999) / 1000000);
     add_roots(report, line);
     if (signal)
         text_printf(line, "; ended by signal %d (%s)", signal, strsignal(signal));
     line_end(report, false);
 }
 
-void report_summary(struct report *report, int signal)
+void report_summary(struct report *report, int signal, int64_t peak_bytes)
 {
     const uint64_t elapsed_ms = (uint64_t)((clock_us() - report->start_us) / 1000);
     report->progress.enabled = false;
     progress_erase(&report->progress);
     if (report->options->json)
-        summary_json(report, elapsed_ms, signal);
+        summary_json(report, elapsed_ms, signal, peak_bytes);
     else if (!report->options->quiet)
-        summary_text(report, elapsed_ms, signal);
+        summary_text(report, elapsed_ms, signal, peak_bytes);
 }
 
 const struct report_counts *report_counts(const struct report *report)

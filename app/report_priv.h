@@ -21,6 +21,7 @@ struct report_counts {
     uint64_t planned; /* with --dry-run */
     uint64_t skipped;
     uint64_t failed;
+    uint64_t partial;      /* of those made */
     uint64_t source_bytes; /* of the files made and failed */
 };
 
@@ -36,7 +37,8 @@ struct report_thumbnail {
     uint32_t source_height_px;
     uint64_t source_bytes;
     const char *decoder;
-    pid_t worker_pid; /* 0: none */
+    const char *damage; /* what is wrong with a partial picture; "": it is whole */
+    pid_t worker_pid;   /* 0: none */
     uint32_t read_us;
     uint32_t decode_us;
     uint32_t resample_us;
@@ -58,8 +60,8 @@ int report_create(const struct options *options, const struct inputs *inputs,
 
 struct report *report_free(struct report *report);
 
-/** The run begins, with that many workers. */
-void report_start(struct report *report, unsigned workers);
+/** The run begins, with that many workers. confinement: what confines them, or NULL: not told. */
+void report_start(struct report *report, unsigned workers, const char *confinement);
 
 /** One more input has been met; exactly one of the outcomes below follows. */
 void report_input(struct report *report);
@@ -72,6 +74,9 @@ void report_failed(struct report *report, const char *path, const struct report_
 void report_planned(struct report *report, const char *path, const char *output,
                     const char *or_output);
 
+/** Something that no file has suffered from. */
+void report_warning(struct report *report, const char *words);
+
 /** The run cannot go on: why. */
 void report_fatal(struct report *report, const char *words);
 
@@ -79,8 +84,9 @@ void report_fatal(struct report *report, const char *words);
 void report_tick(struct report *report, uint64_t total);
 bool report_has_bar(const struct report *report);
 
-/** The end. signal: what ended the run early, 0: nothing. */
-void report_summary(struct report *report, int signal);
+/** The end. signal: what ended the run early, 0: nothing. peak_bytes: the most memory that a
+ *  worker had; -1: not known. */
+void report_summary(struct report *report, int signal, int64_t peak_bytes);
 
 const struct report_counts *report_counts(const struct report *report);
 

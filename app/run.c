@@ -1,8 +1,9 @@
 /* run.c: walk, plan, pool, commit and report joined.
  *
- * All of it happens in one thread. The pool pulls files through source_next() as it has room for
- * them, and the main loop takes results as they come. A run ends early for two reasons: a signal,
- * or a cause that stops every further file (`fatal`, already reported). */
+ * All of it happens in one thread. The pool whose turn it is (lanes_priv.h) pulls files through
+ * source_next() as it has room for them, and the main loop takes results as they come. A run ends
+ * early for two reasons: a signal, or a cause that stops every further file (`fatal`, already
+ * reported). */
 #include "run_priv.h"
 
 #include <assert.h>
@@ -19,28 +20,30 @@
 #include "commit_priv.h"
 #include "console_priv.h"
 #include "escape_priv.h"
+#include "failures_priv.h"
 #include "forecast_priv.h"
 #include "inode_set_priv.h"
 #include "inputs_priv.h"
 #include "jobs_priv.h"
+#include "lanes_priv.h"
 #include "outcome_priv.h"
 #include "plan_priv.h"
 #include "report_priv.h"
 #include "signals_priv.h"
 #include "thumb_task_priv.h"
+#include "thumb_worker_priv.h"
 #include "walk_priv.h"
 
 #define TICK_MS 100
+
+/* Beyond twice the deadline, for what is not the file's. */
+#define CPU_SLACK_SEC 10
 
 /* A second in all. */
 #define RELIEF_NS       10000000
 #define RELIEF_ATTEMPTS 100
 
-/* Descriptors that the program needs beside those of the files in flight: standard streams, the
- * walk's and the commit's folders, a forecast; and what a pool needs for each worker. */
-#define DESCRIPTORS_OWN        40
-#define DESCRIPTORS_PER_WORKER 4
-#define DESCRIPTORS_FEW        256 /* below this the walks hold fewer folders open */
+#define DESCRIPTORS_FEW 256 /* below this the walks hold fewer folders open */
 
 struct run {
     const struct options *options;
@@ -52,10 +55,14 @@ struct run {
     struct plan plan;
     struct forecast *forecast; /* NULL without a bar */
     struct jobs jobs;
+    struct lanes *lanes;
+    enum lane lane; /* whose turn it is */
     struct outcome outcome;
     struct report *report;
     struct text shown;
-    unsigned relieved; /* how often in a row descriptors were looked for in vain */
+    struct text source; /* what the failures know it by */
+    int64_t peak_bytes; /* of a worker's memory; -1: not known */
+    unsigned relieved;  /* how often in a row descriptors were looked for in vain */
     bool walk_ended;
     bool starved; /* a commit waits for descriptors: nothing new until what is in flight is done */
     bool fatal;
@@ -96,6 +103,28 @@ static bool relieve(struct run *run)
 
 /* ---- Files in ------------------------------------------------------------------------------ */
 
+/* A file is not tried because of what earlier runs have met: say so. */
+static bool is_settled_by_the_past(struct run *run, const struct walk_entry *entry)
+{
+    const char *path = text_string(&run->shown);
+    const struct report_failure failure = {
+        .slug = "quarantined",
+        .words = "it has taken its worker along too often; --retry-failed tries it once more",
+        .source_bytes = (uint64_t)run->plan.st.st_size};
+    switch (failures_judge(run->outcome.failures, run->inputs->list[entry->input].root,
+                           text_string(&run->source), &run->plan.st)) {
+    case FAILURES_QUARANTINED:
+        report_failed(run->report, path, &failure);
+        return true;
+    case FAILURES_NOT_LISTED:
+        report_skipped(run->report, path, "it did not fail last time");
+        return true;
+    case FAILURES_TRY:
+        break;
+    }
+    return false;
+}
+
 /* Settle an entry without work, if it can be. Returns 1 if it is to be tried, 0 if not, -EAGAIN
  * to come again when others have given descriptors back, or -ENOMEM. */
 static int consider(struct run *run, const struct walk_entry *entry)
@@ -103,10 +132,12 @@ static int consider(struct run *run, const struct walk_entry *entry)
     struct report_failure failure = {.slug = "unreadable"};
     int r = 0;
     text_cut(&run->shown, 0);
+    text_cut(&run->source, 0);
     plan_shown(&run->shown, run->inputs, entry);
     if (entry->kind == WALK_FILE)
         r = plan_make(&run->plan, run->walk, entry, run->inputs, run->options->format, false);
-    if (text_failed(&run->shown))
+    failures_path(&run->source, run->inputs, entry);
+    if (text_failed(&run->shown) || text_failed(&run->source))
         r = -ENOMEM;
     if (r == -EAGAIN)
         walk_unget(run->walk);
@@ -125,8 +156,11 @@ static int consider(struct run *run, const struct walk_entry *entry)
         failure.slug = run->plan.slug;
         failure.words = text_string(&run->plan.message);
         report_failed(run->report, path, &failure);
+        if (!run->options->dry_run)
+            failures_note(run->outcome.failures, run->inputs->list[entry->input].root,
+                          text_string(&run->source), 0, 0, failure.slug, 0);
     } else {
-        return 1;
+        return !is_settled_by_the_past(run, entry);
     }
     return 0;
 }
@@ -172,25 +206,49 @@ static int next_to_try(struct run *run, size_t *ret_input)
     return r;
 }
 
-/* A pool_source_fn. */
-static int source_next(void *data, struct pool_item *ret_item)
+/* Meet one more file to try, and have it wait for its lane. Returns as next_to_try(). */
+static int pull(struct run *run)
 {
-    struct run *run = data;
     struct job *job = NULL;
     size_t input = 0;
     int r = next_to_try(run, &input);
-    if (r == 1) {
-        const size_t root = run->inputs->list[input].root;
-        r = jobs_add(&run->jobs, &run->plan, root, text_string(&run->shown), &job);
+    if (r <= 0)
+        return r;
+    const size_t root = run->inputs->list[input].root;
+    const enum lane lane = lanes_of(run->lanes, run->plan.format);
+    r = jobs_add(&run->jobs, &run->plan, root, text_string(&run->shown), text_string(&run->source),
+                 &job);
+    if (r < 0)
+        return r;
+    lanes_wait(run->lanes, lane, job);
+    if (lane != run->lane)
+        lanes_expect(run->lanes, lane);
+    return 1;
+}
+
+static enum lane other(enum lane lane)
+{
+    return lane == LANE_NARROW ? LANE_WIDE : LANE_NARROW;
+}
+
+/* A pool_source_fn, for the lane whose turn it is. It ends, for this turn, when too many wait for
+ * the other one. */
+static int source_next(void *data, struct pool_item *ret_item)
+{
+    struct run *run = data;
+    struct job *job = run_is_over(run) ? NULL : lanes_next(run->lanes, run->lane);
+    int r = 1;
+    while (!job && r > 0 && !lanes_is_full(run->lanes, other(run->lane))) {
+        r = pull(run);
+        job = lanes_next(run->lanes, run->lane);
     }
-    if (r < 0) {
+    if (r < 0)
         run_fatal(run, "cannot go on", r);
-        return 0;
-    }
     if (!job)
         return 0;
-    run->fd = run->plan.fd;
-    run->plan.fd = -1; /* the pool takes it */
+    failures_begin(run->outcome.failures, job->root, job->source, job->mtime_ns, job->source_bytes);
+    run->fd = job->fd;
+    job->fd = -1; /* the pool takes it */
     run->field = (struct pool_bytes){&run->request, sizeof(run->request)};
     *ret_item = (struct pool_item){
         .fields = &run->field, .field_count = 1, .fds = &run->fd, .fd_count = 1, .user = job};
@@ -220,9 +278,16 @@ static void settle_released(struct run *run)
 }
 
 /* A result has come: settle it and what waited for it. future: take. */
-static void take_result(struct run *run, struct pool_future *future)
+static void take_result(struct run *run, struct pool *pool, struct pool_future *future)
 {
     struct job *job = pool_future_user(future);
+    struct pool_error error;
+    /* Then it failed for no reason of its own: no worker comes up. */
+    if (pool_future_result(future, 0, NULL) < 0 && pool_broken(pool, &error) == 1) {
+        pool_future_free(future);
+        outcome_break(&run->outcome, &error);
+        return;
+    }
     if (!job) { /* no source of ours fails like that */
         pool_future_free(future);
         run_fatal(run, "cannot go on", -EPROTO);
@@ -237,23 +302,22 @@ static void take_result(struct run *run, struct pool_future *future)
     settle_released(run);
 }
 
-/* The number of files in flight that the limit of descriptors has room for. */
-static size_t window_for(unsigned workers, bool serial)
+/* The turn of one lane: one pool_imap_unordered() over its files, until there are none for it or
+ * the run ends. */
+static void take_turn(struct run *run)
 {
-    struct rlimit limit;
-    const size_t wanted = serial ? 1 : (size_t)workers * 4;
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
-        return wanted;
-    const size_t taken = DESCRIPTORS_OWN + (size_t)workers * DESCRIPTORS_PER_WORKER;
-    const size_t room = limit.rlim_cur > taken ? (size_t)limit.rlim_cur - taken : 1;
-    return wanted < room ? wanted : room;
-}
-
-/* One pool_imap_unordered() over the source, until the source ends or the run does. */
-static void iterate(struct run *run, struct pool *pool, const struct pool_imap_options *options)
-{
+    struct pool_imap_options options = POOL_IMAP_INIT;
+    struct pool *pool = NULL;
     struct pool_iter *iter = NULL;
-    int r = pool_imap_unordered(pool, THUMB_TASK, source_next, run, options, &iter);
+    options.window = lanes_window(run->lanes);
+    options.submit.deadline_ms = run->options->timeout_ms;
+    options.submit.retries = FAILURES_RETRIES;
+    int r = lanes_pool(run->lanes, run->lane, &pool);
+    if (r < 0) {
+        run_fatal(run, "cannot start the workers", r);
+        return;
+    }
+    r = pool_imap_unordered(pool, THUMB_TASK, source_next, run, &options, &iter);
     if (r < 0) {
         run_fatal(run, "cannot go on", r);
         return;
@@ -264,57 +328,109 @@ static void iterate(struct run *run, struct pool *pool, const struct pool_imap_o
         if (r == 0)
             break;
         if (r == 1)
-            take_result(run, future);
+            take_result(run, pool, future);
         else if (r != -ETIMEDOUT)
             run_fatal(run, "cannot go on", r);
         tick(run);
     }
     if (run_is_over(run))
-        pool_terminate(pool);
+        lanes_terminate(run->lanes);
     pool_iter_free(iter);
+}
+
+static void take_turns(struct run *run)
+{
+    while (!run_is_over(run)) {
+        if (lanes_waiting(run->lanes, LANE_NARROW) + lanes_waiting(run->lanes, LANE_WIDE) == 0) {
+            if (run->walk_ended)
+                return;
+            int r = pull(run);
+            if (r < 0)
+                run_fatal(run, "cannot go on", r);
+            continue;
+        }
+        if (lanes_waiting(run->lanes, run->lane) == 0)
+            run->lane = other(run->lane);
+        take_turn(run);
+    }
+}
+
+/* What confines the workers, asked of one of them. Returns 0 or a negative errno value. */
+static int ask_confinement(struct run *run, char *words, size_t size_bytes)
+{
+    struct pool *pool = NULL;
+    struct pool_future *future = NULL;
+    struct pool_bytes value;
+    struct pool_error error;
+    struct sandbox_state state;
+    int r = lanes_pool(run->lanes, LANE_NARROW, &pool);
+    if (r == 0)
+        r = pool_apply(pool, THUMB_CONFINEMENT, NULL, NULL, &future);
+    if (r < 0) {
+        run_fatal(run, "cannot start the workers", r);
+        return r;
+    }
+    r = pool_future_result(future, 0, &value);
+    if (r == 0 && value.size_bytes == sizeof(state)) {
+        memcpy(&state, value.data, sizeof(state));
+        thumb_confinement_describe(&state, words, size_bytes);
+    } else if (r < 0 && pool_future_error(future, &error) == 0) {
+        outcome_break(&run->outcome, &error);
+    }
+    pool_future_free(future);
+    return r;
+}
+
+static struct thumb_request request_of(const struct options *options)
+{
+    struct thumb_request request;
+    memset(&request, 0, sizeof(request));
+    request.box_width_px = options->box_width_px;
+    request.box_height_px = options->box_height_px;
+    request.format = (uint32_t)options->format;
+    request.quality = options->quality;
+    request.pixels_max = options->pixels_max;
+    request.memory_bytes = options->memory_bytes;
+    request.fail_on = (uint32_t)options->fail_on;
+    if (options->timeout_ms > 0) /* some decoders use several threads */
+        request.cpu_seconds =
+            (CPU_SLACK_SEC + 2 * (unsigned)options->timeout_ms / 1000) * pool_cpu_count();
+    return request;
 }
 
 static void work(struct run *run)
 {
     const struct options *options = run->options;
-    struct pool_options pool_options = POOL_OPTIONS_INIT;
-    struct pool_imap_options imap_options = POOL_IMAP_INIT;
-    struct pool *pool = NULL;
-    pool_options.backend = options->backend;
-    pool_options.workers = options->jobs;
-    int r = pool_create(&pool_options, &pool);
+    char confinement[200] = "";
+    int r = lanes_create(options, &run->lanes);
     if (r < 0) {
         run_fatal(run, "cannot start the workers", r);
         return;
     }
-    imap_options.window = window_for(pool_workers(pool), options->backend == POOL_BACKEND_SERIAL);
-    imap_options.submit.deadline_ms = options->timeout_ms;
-    run->request = (struct thumb_request){.box_width_px = options->box_width_px,
-                                          .box_height_px = options->box_height_px,
-                                          .format = (uint32_t)options->format,
-                                          .quality = options->quality};
+    run->request = request_of(options);
     run->outcome.request = &run->request;
-    report_start(run->report, pool_workers(pool));
-    /* Again when the source ended only because descriptors were short. */
-    while (!run->walk_ended && !run_is_over(run))
-        iterate(run, pool, &imap_options);
+    if (options->verbose && options->backend == POOL_BACKEND_PROCESS)
+        ask_confinement(run, confinement, sizeof(confinement));
+    report_start(run->report, lanes_workers(run->lanes), confinement[0] ? confinement : NULL);
+    take_turns(run);
     assert(run->jobs.count == 0 || run_is_over(run));
     jobs_remove_all(&run->jobs);
-    pool_free(pool);
+    run->peak_bytes = lanes_end(run->lanes);
+    failures_close(run->outcome.failures, !run_is_over(run));
 }
 
 static void rehearse(struct run *run)
 {
     struct text output = TEXT_INIT, other = TEXT_INIT;
     size_t input = 0;
-    report_start(run->report, 0);
+    report_start(run->report, 0, NULL);
     int r;
     while ((r = next_to_try(run, &input)) == 1) {
         const char *root_path = run->inputs->roots[run->inputs->list[input].root].path;
         const struct plan_names *names = &run->plan.names;
         /* A JPEG has no transparency; of others only the decoder knows. */
-        const bool both = names->jpeg.length > 0 && names->png.length > 0 &&
-                          plan_probe(run->plan.fd) != IMG_FORMAT_JPEG;
+        const bool both =
+            names->jpeg.length > 0 && names->png.length > 0 && run->plan.format != IMG_FORMAT_JPEG;
         text_cut(&output, 0);
         text_puts(&output, root_path);
         text_join(&output, text_string(&run->plan.folder));
@@ -367,8 +483,8 @@ static int run_prepare(struct run *run)
     if (r == 0)
         r = walk_create(&run->walk_options, run->inputs, &run->walk);
     if (r == 0)
-        r = outcome_init(&run->outcome, run->inputs, &run->read_folders, &run->output_roots,
-                         run->report, options->timeout_ms);
+        r = outcome_init(&run->outcome, options, run->inputs, &run->read_folders,
+                         &run->output_roots, run->report);
     if (r == 0 && report_has_bar(run->report))
         r = forecast_create(&run->walk_options, run->inputs, &run->forecast);
     return r;
@@ -376,12 +492,14 @@ static int run_prepare(struct run *run)
 
 static void run_done(struct run *run)
 {
+    lanes_free(run->lanes);
     forecast_free(run->forecast);
     outcome_done(&run->outcome);
     walk_free(run->walk);
     report_free(run->report);
     plan_done(&run->plan);
     text_done(&run->shown);
+    text_done(&run->source);
     inode_set_done(&run->read_folders);
     inode_set_done(&run->output_roots);
     inputs_free(run->inputs);
@@ -414,7 +532,7 @@ static void say(const char *words)
 
 int run_paths(const struct options *options)
 {
-    struct run run = {.options = options, .fd = -1};
+    struct run run = {.options = options, .fd = -1, .peak_bytes = -1};
     struct text message = TEXT_INIT;
     plan_init(&run.plan);
     int exit_code = EXIT_CANNOT_GO_ON;
@@ -435,7 +553,7 @@ int run_paths(const struct options *options)
     else
         work(&run);
     const int signal_number = signals_caught();
-    report_summary(run.report, signal_number);
+    report_summary(run.report, signal_number, run.peak_bytes);
     exit_code = exit_code_of(&run, signal_number);
     const int out_error = report_output_error(run.report);
     if (out_error < 0 && out_error != -EPIPE && out_error != -EINTR)

@@ -1,7 +1,8 @@
-/* thumb_task.c: see thumb_task_priv.h. Runs in the workers, but for the last two functions. */
+/* thumb_task.c: see thumb_task_priv.h. Runs in the workers, but for the last section. */
 #include "thumb_task_priv.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "signals_priv.h"
+#include "thumb_worker_priv.h"
 
 /* The analyzer of gcc 12 takes memory for lost that only an opaque pointer leads to, as
  * pool_call_local() does. */
@@ -21,41 +23,7 @@
 
 /* A file is read again once when it changes under our hands: it is often just being copied. */
 #define READ_ATTEMPTS 2
-
-/* What a worker keeps from task to task. */
-struct thumb_worker {
-    struct img_context *context;
-    uint8_t *buffer;
-    size_t capacity;
-};
-
-static void worker_release(void *value)
-{
-    struct thumb_worker *worker = value;
-    if (!worker)
-        return;
-    img_context_free(worker->context);
-    free(worker->buffer);
-    free(worker);
-}
-
-static int worker_of(struct pool_call *call, struct thumb_worker **ret_worker)
-{
-    struct thumb_worker *worker = pool_call_local(call);
-    if (!worker) {
-        worker = calloc(1, sizeof(*worker));
-        if (!worker)
-            return -ENOMEM;
-        int r = img_context_create(&worker->context);
-        if (r < 0) {
-            worker_release(worker);
-            return r;
-        }
-        pool_call_set_local(call, worker, worker_release);
-    }
-    *ret_worker = worker;
-    return 0;
-}
+#define CHANGED       "changed\tit changed while it was read"
 
 /* The stop flag counts too: a serial task runs in the thread that would terminate the pool. */
 static bool thumb_cancelled(void *data)
@@ -115,36 +83,70 @@ static bool reserve(struct thumb_worker *worker, size_t size_bytes)
     return size_bytes <= worker->capacity;
 }
 
-/* Read the whole source into the worker's buffer. Returns 0 with its size, or a failure that is
+/* Does it begin like a picture? What does not is not worth reading, however long it is: then only
+ * its beginning is in the buffer. Returns 1, 0, or a negative errno value. */
+static int begins_like_picture(int fd, struct thumb_worker *worker, size_t *ret_size_bytes)
+{
+    ssize_t got;
+    if (!reserve(worker, IMG_PROBE_BYTES))
+        return -ENOMEM;
+    do
+        got = pread(fd, worker->buffer, IMG_PROBE_BYTES, 0);
+    while (got < 0 && errno == EINTR);
+    if (got < 0)
+        return -errno;
+    *ret_size_bytes = (size_t)got;
+    return img_format_probe(worker->buffer, (size_t)got) != IMG_FORMAT_UNKNOWN;
+}
+
+static uint64_t source_bytes_max(const struct thumb_request *request)
+{
+    const uint64_t share = request->memory_bytes / 2; /* the picture needs memory too */
+    return share > 0 && share < THUMB_SOURCE_MAX_BYTES ? share : THUMB_SOURCE_MAX_BYTES;
+}
+
+/* Read all of it once. Returns 0 with its size, 1 if it changed meanwhile, or a failure that is
  * already explained. */
-static int read_source(struct pool_call *call, struct thumb_worker *worker, size_t *ret_size_bytes)
+static int read_once(struct pool_call *call, struct thumb_worker *worker, uint64_t most_bytes,
+                     size_t *ret_size_bytes)
 {
     const int fd = pool_call_fd(call, 0);
-    for (int attempt = 0; attempt < READ_ATTEMPTS; attempt++) {
-        struct stat before, after;
-        if (fstat(fd, &before) < 0)
-            return fail_read(call, errno);
-        if (before.st_size < 0 || (uint64_t)before.st_size > THUMB_SOURCE_MAX_BYTES)
-            return pool_call_fail(call, -EFBIG,
-                                  "too-large\tthe file has %lld bytes, more than 1 GiB",
-                                  (long long)before.st_size);
-        const size_t size_bytes = (size_t)before.st_size;
-        if (!reserve(worker, size_bytes))
-            return pool_call_fail(call, -ENOMEM, "out-of-memory\tno memory for %zu bytes of file",
-                                  size_bytes);
-        int r = read_exactly(call, fd, worker->buffer, size_bytes);
-        if (r == -ECANCELED)
-            return pool_call_fail(call, r, "cancelled\tcancelled");
-        if (r < 0)
-            return fail_read(call, -r);
-        if (fstat(fd, &after) < 0)
-            return fail_read(call, errno);
-        if (r == 0 && same_state(&before, &after)) {
-            *ret_size_bytes = size_bytes;
-            return 0;
-        }
-    }
-    return pool_call_fail(call, -ESTALE, "changed\tit changed while it was read");
+    struct stat before, after;
+    if (fstat(fd, &before) < 0)
+        return fail_read(call, errno);
+    if (before.st_size < 0 || (uint64_t)before.st_size > most_bytes)
+        return pool_call_fail(call, -EFBIG,
+                              "too-large\tthe file has %lld bytes, more than the limit of %lld",
+                              (long long)before.st_size, (long long)most_bytes);
+    const size_t size_bytes = (size_t)before.st_size;
+    if (!reserve(worker, size_bytes))
+        return pool_call_fail(call, -ENOMEM, "out-of-memory\tno memory for %zu bytes of file",
+                              size_bytes);
+    int r = read_exactly(call, fd, worker->buffer, size_bytes);
+    if (r == -ECANCELED)
+        return pool_call_fail(call, r, "cancelled\tcancelled");
+    if (r < 0)
+        return fail_read(call, -r);
+    if (fstat(fd, &after) < 0)
+        return fail_read(call, errno);
+    *ret_size_bytes = size_bytes;
+    return r == 0 && same_state(&before, &after) ? 0 : 1;
+}
+
+/* Read the source into the worker's buffer. Returns 0 with its size, or a failure that is already
+ * explained. */
+static int read_source(struct pool_call *call, struct thumb_worker *worker,
+                       const struct thumb_request *request, size_t *ret_size_bytes)
+{
+    int r = begins_like_picture(pool_call_fd(call, 0), worker, ret_size_bytes);
+    if (r < 0)
+        return fail_read(call, -r);
+    if (r == 0)
+        return 0;
+    r = 1;
+    for (int attempt = 0; attempt < READ_ATTEMPTS && r > 0; attempt++)
+        r = read_once(call, worker, source_bytes_max(request), ret_size_bytes);
+    return r > 0 ? pool_call_fail(call, -ESTALE, CHANGED) : r;
 }
 
 static int write_reply(struct pool_call *call, const struct img_thumbnail *thumbnail,
@@ -160,11 +162,19 @@ static int write_reply(struct pool_call *call, const struct img_thumbnail *thumb
                                 .decode_us = thumbnail->decode_us,
                                 .resample_us = thumbnail->resample_us,
                                 .encode_us = thumbnail->encode_us};
-    strncpy(reply.decoder, thumbnail->decoder, sizeof(reply.decoder) - 1);
+    snprintf(reply.decoder, sizeof(reply.decoder), "%s", thumbnail->decoder);
+    if (thumbnail->damage.code < 0)
+        snprintf(reply.damage, sizeof(reply.damage), "%s", thumbnail->damage.message);
     int r = pool_call_write(call, &reply, sizeof(reply));
     if (r == 0)
         r = pool_call_write(call, thumbnail->data, thumbnail->size_bytes);
     return r < 0 ? pool_call_fail(call, r, "out-of-memory\tno memory for the thumbnail") : 0;
+}
+
+/* Is this the kind of worker for such files? */
+static bool worker_is_fit(const struct thumb_worker *worker, enum img_format format)
+{
+    return !(worker->confined && worker->kind == SANDBOX_NARROW && thumb_format_is_wide(format));
 }
 
 static int make_thumbnail(struct pool_call *call, struct thumb_worker *worker,
@@ -176,14 +186,20 @@ static int make_thumbnail(struct pool_call *call, struct thumb_worker *worker,
     struct timespec start;
     size_t size_bytes = 0;
     clock_gettime(CLOCK_MONOTONIC, &start);
-    int r = read_source(call, worker, &size_bytes);
+    int r = read_source(call, worker, request, &size_bytes);
     if (r < 0)
         return r;
+    /* The host looks at the content before it chooses a worker, so this is another content. */
+    if (!worker_is_fit(worker, img_format_probe(worker->buffer, size_bytes)))
+        return pool_call_fail(call, -ESTALE, CHANGED);
     const uint32_t read_us = since_us(&start);
     options.box_width_px = request->box_width_px;
     options.box_height_px = request->box_height_px;
     options.format = (enum img_format)request->format;
     options.quality = request->quality;
+    options.pixels_max = request->pixels_max;
+    options.memory_bytes = request->memory_bytes;
+    options.fail_on = (enum img_fail_on)request->fail_on;
     options.cancelled = thumb_cancelled;
     options.cancel_data = call;
     r = img_thumbnail(worker->context, worker->buffer, size_bytes, &options, &thumbnail, &error);
@@ -200,9 +216,11 @@ int thumb_task_run(struct pool_call *call)
     if (field.size_bytes != sizeof(request) || pool_call_fd_count(call) != 1)
         return pool_call_fail(call, -EINVAL, "failed\tthe request is malformed");
     memcpy(&request, field.data, sizeof(request));
-    int r = worker_of(call, &worker);
+    int r = thumb_worker_of(call, &worker);
     if (r < 0)
         return pool_call_fail(call, r, "out-of-memory\tno memory for a worker");
+    if (worker->confined && sandbox_grant_cpu(request.cpu_seconds) < 0)
+        return pool_call_fail(call, -EPERM, "failed\tno processor time for a worker");
     r = make_thumbnail(call, worker, &request);
     if (worker->capacity > BUFFER_KEPT_BYTES) {
         free(worker->buffer);
@@ -213,6 +231,21 @@ int thumb_task_run(struct pool_call *call)
 }
 
 /* ---- In the host --------------------------------------------------------------------------- */
+
+bool thumb_format_is_wide(enum img_format format)
+{
+    return format != IMG_FORMAT_JPEG && format != IMG_FORMAT_PNG && format != IMG_FORMAT_UNKNOWN;
+}
+
+/* A terminated string that can be shown as it is? */
+static bool is_printable(const char *string, size_t size_bytes)
+{
+    const char *end = memchr(string, '\0', size_bytes);
+    for (const char *at = string; end && at < end; at++)
+        if (*at < ' ' || *at > '~')
+            return false;
+    return end != NULL;
+}
 
 int thumb_reply_check(const struct thumb_request *request, struct pool_bytes value,
                       struct thumb_reply *ret_reply, struct pool_bytes *ret_image)
@@ -234,11 +267,11 @@ int thumb_reply_check(const struct thumb_request *request, struct pool_bytes val
         return -EPROTO;
     if (reply.source_format == IMG_FORMAT_UNKNOWN || reply.source_format >= IMG_FORMAT_COUNT)
         return -EPROTO;
-    if (!memchr(reply.decoder, '\0', sizeof(reply.decoder)))
+    if (!is_printable(reply.decoder, sizeof(reply.decoder)) ||
+        !is_printable(reply.damage, sizeof(reply.damage)))
         return -EPROTO;
-    for (const char *at = reply.decoder; *at; at++)
-        if (*at < ' ' || *at > '~')
-            return -EPROTO;
+    if (reply.damage[0] && request->fail_on >= IMG_FAIL_ON_ERROR)
+        return -EPROTO;
     *ret_reply = reply;
     *ret_image = image;
     return 0;

@@ -23,6 +23,10 @@ struct thumb_request {
     uint32_t box_height_px;
     uint32_t format; /* enum img_format; UNKNOWN: auto */
     int32_t quality;
+    uint64_t pixels_max;
+    uint64_t memory_bytes; /* for one picture with all that it takes; 0: no limit */
+    uint32_t fail_on;      /* enum img_fail_on */
+    uint32_t cpu_seconds;  /* of a confined worker; 0: no limit */
 };
 
 struct thumb_reply {
@@ -37,7 +41,12 @@ struct thumb_reply {
     uint32_t resample_us;
     uint32_t encode_us;
     char decoder[24]; /* terminated */
+    char damage[160]; /* terminated: what is wrong with a partial picture; empty: it is whole */
 };
+
+/** Does the format need a wide worker (thumb_worker_priv.h)? Content that is no picture does not.
+ */
+bool thumb_format_is_wide(enum img_format format);
 
 /** The task itself. A failure's message is "slug\twords". */
 int thumb_task_run(struct pool_call *call);

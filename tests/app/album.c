@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/ledger_priv.h"
+#include "app/outdir_priv.h"
+
 #include "files.h"
 #include "isolate.h"
 #include "pictures.h"
@@ -44,7 +47,9 @@ int check_outputs(const char *path)
     for (struct dirent *entry; (entry = readdir(dir));) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        assert_null(strstr(entry->d_name, ".thumbpool"));
+        if (strcmp(entry->d_name, LEDGER_NAME) == 0)
+            continue;
+        assert_null(strstr(entry->d_name, TEMPORARY_PREFIX));
         char *below = NULL;
         assert_true(asprintf(&below, "%s/%s", path, entry->d_name) >= 0);
         struct stat st;

@@ -85,6 +85,34 @@ void make_png(const char *path, uint32_t width_px, uint32_t height_px, bool alph
     free(pixels);
 }
 
+#define FLAT_SIDE_PX 24
+
+void make_flat_png(const char *path, uint32_t colour)
+{
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = FLAT_SIDE_PX,
+                       .height = FLAT_SIDE_PX,
+                       .format = PNG_FORMAT_RGB,
+                       .flags = PNG_IMAGE_FLAG_FAST};
+    uint8_t pixels[FLAT_SIDE_PX * FLAT_SIDE_PX * 3];
+    for (size_t i = 0; i < sizeof(pixels); i++)
+        pixels[i] = (uint8_t)(colour >> (16 - 8 * (i % 3)));
+    assert_int_equal(png_image_write_to_file(&image, path, 0, pixels, 0, NULL), 1);
+}
+
+uint32_t colour_of_flat_png(const char *path)
+{
+    png_image image = {.version = PNG_IMAGE_VERSION};
+    assert_int_equal(png_image_begin_read_from_file(&image, path), 1);
+    image.format = PNG_FORMAT_RGB;
+    uint8_t *pixels = malloc(PNG_IMAGE_SIZE(image));
+    assert_non_null(pixels);
+    assert_int_equal(png_image_finish_read(&image, NULL, pixels, 0, NULL), 1);
+    const uint32_t colour = (uint32_t)pixels[0] << 16 | (uint32_t)pixels[1] << 8 | pixels[2];
+    free(pixels);
+    return colour;
+}
+
 static void check_png(const char *path, uint32_t *ret_width_px, uint32_t *ret_height_px)
 {
     png_image image = {.version = PNG_IMAGE_VERSION};

@@ -14,6 +14,10 @@ void make_slow_jpeg(const char *path, uint32_t width_px, uint32_t height_px, uns
 /** alpha: with a transparent half. */
 void make_png(const char *path, uint32_t width_px, uint32_t height_px, bool alpha, unsigned seed);
 
+/** A small PNG of one colour, 0xRRGGBB; and the colour of such a file. */
+void make_flat_png(const char *path, uint32_t colour);
+uint32_t colour_of_flat_png(const char *path);
+
 /** The size of a JPEG or PNG file; it is decoded whole, and any warning fails the test. */
 void check_picture(const char *path, uint32_t *ret_width_px, uint32_t *ret_height_px,
                    bool *ret_is_png);

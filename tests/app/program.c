@@ -1,17 +1,22 @@
 /* program.c: see program.h. Output goes to files, so a program that says much never waits. */
 #include "program.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <seccomp.h>
 
 #include "app/clock_priv.h"
 #include "files.h"
@@ -24,6 +29,20 @@ static void limit(int resource, uint64_t most)
     const struct rlimit both = {.rlim_cur = most, .rlim_max = most};
     if (most > 0 && setrlimit(resource, &both) < 0)
         _exit(126);
+}
+
+/* As a container may be set up: a filter that lets nobody install others, nor use Landlock. */
+static void deny_confinement(void)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (!filter || seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) < 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+                         SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) < 0 ||
+        seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(landlock_create_ruleset), 0) <
+            0 ||
+        seccomp_load(filter) < 0)
+        _exit(126);
+    seccomp_release(filter);
 }
 
 /* Use up all descriptors but that many (and those that close themselves when the program starts);
@@ -61,6 +80,8 @@ static void become_program(const struct program_setup *setup, const struct progr
     if (setup->as_nobody && geteuid() == 0 &&
         (setgroups(0, NULL) < 0 || setgid(NOBODY) < 0 || setuid(NOBODY) < 0))
         _exit(126);
+    if (setup->deny_confinement)
+        deny_confinement();
     for (int fd = 0; fd <= 2; fd++)
         if (setup->close_fd == -1 || (fd > 0 && setup->close_fd == fd))
             close(fd);
@@ -224,4 +245,85 @@ void expect_exit(const struct program_result *result, int exit_code)
     if (result->exit_code != exit_code)
         fail_msg("exit %d (signal %d) instead of %d\nout: %s\nerr: %s", result->exit_code,
                  result->signal, exit_code, result->out, result->err);
+}
+
+/* ---- Its workers --------------------------------------------------------------------------- */
+
+/* The parent of a process and the time it has used, in clock ticks; false when it is gone. */
+static bool process_state(pid_t pid, pid_t *ret_parent, unsigned long *ret_ticks)
+{
+    char path[64], line[1024] = "";
+    snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return false;
+    const bool read = fgets(line, sizeof(line), file) != NULL;
+    fclose(file);
+    const char *after = strrchr(line, ')');
+    char letter;
+    int parent;
+    unsigned long user, system;
+    if (!read || !after ||
+        sscanf(after + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &letter, &parent,
+               &user, &system) != 4 ||
+        letter == 'Z')
+        return false;
+    *ret_parent = parent;
+    *ret_ticks = user + system;
+    return true;
+}
+
+bool program_is_worker(pid_t program, pid_t pid)
+{
+    pid_t parent, grandparent;
+    unsigned long ticks;
+    return process_state(pid, &parent, &ticks) && process_state(parent, &grandparent, &ticks) &&
+           grandparent == program;
+}
+
+bool program_has_ended(const struct program *program)
+{
+    siginfo_t info = {.si_pid = 0};
+    return waitid(P_PID, (id_t)program->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+           info.si_pid == program->pid;
+}
+
+pid_t program_busy_worker(pid_t program, pid_t but_not)
+{
+    const unsigned long busy_ticks = (unsigned long)sysconf(_SC_CLK_TCK) / 10;
+    const int64_t until_ms = clock_ms() + 10000 * test_time_scale();
+    while (clock_ms() < until_ms) {
+        DIR *proc = opendir("/proc");
+        pid_t found = 0;
+        for (struct dirent *entry; !found && (entry = readdir(proc));) {
+            const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+            pid_t parent, grandparent;
+            unsigned long ticks, parent_ticks;
+            if (pid > 0 && pid != but_not && process_state(pid, &parent, &ticks) &&
+                process_state(parent, &grandparent, &parent_ticks) && grandparent == program &&
+                ticks >= busy_ticks)
+                found = pid;
+        }
+        closedir(proc);
+        if (found)
+            return found;
+        poll(NULL, 0, 5);
+    }
+    return 0;
+}
+
+void program_left_no_process(void)
+{
+    const int64_t until_ms = clock_ms() + 2000 * test_time_scale();
+    for (;;) {
+        const pid_t pid = waitpid(-1, NULL, WNOHANG);
+        if (pid < 0) {
+            assert_int_equal(errno, ECHILD);
+            return;
+        }
+        if (pid == 0 && clock_ms() > until_ms)
+            fail_msg("a process has outlived the program");
+        if (pid == 0)
+            poll(NULL, 0, 5);
+    }
 }

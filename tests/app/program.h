@@ -39,10 +39,25 @@ struct program_setup {
     uint64_t open_limit;    /* RLIMIT_NOFILE, hard and soft; 0: as it is */
     int free_fds;           /* with open_limit: all others are taken; 0: as it is */
     bool as_nobody;         /* give up root's rights, if we have them */
+    bool deny_confinement;  /* a kernel that has neither Landlock nor seccomp, as it seems */
 };
 
 struct program program_start(const struct program_setup *setup, const char *const *args);
 struct program_result program_wait(struct program *program);
+
+/** Wait until all processes that it has started are gone; fails the test if one is there after two
+ *  seconds. For programs that were killed. */
+void program_left_no_process(void);
+
+/** Has it ended? It is still to be waited for. */
+bool program_has_ended(const struct program *program);
+
+/** Is this a worker process of the program? */
+bool program_is_worker(pid_t program, pid_t pid);
+
+/** A worker process of the program that has been working for a while, and is not that one; 0 if
+ *  there is none after some time. */
+pid_t program_busy_worker(pid_t program, pid_t but_not);
 
 /** Start, with arguments up to NULL, and wait. */
 struct program_result program_run(const char *first, ...) __attribute__((sentinel));

@@ -11,6 +11,41 @@
 #include "files.h"
 #include "isolate.h"
 
+/* ---- System calls that the tests watch ----------------------------------------------------- */
+
+static struct {
+    unsigned syncs;
+    unsigned fail_sync;      /* number of the one that fails; 0: none */
+    const char *rival, *to;  /* linked just before a rename that must not replace; NULL: nothing */
+    unsigned renames;        /* of that kind */
+    bool renames_are_simple; /* as on a file system that does not know them */
+} watched;
+
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+int __wrap_fsync(int fd)
+{
+    if (++watched.syncs != watched.fail_sync)
+        return __real_fsync(fd);
+    errno = EIO;
+    return -1;
+}
+
+int __real_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags);
+int __wrap_renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+    watched.renames++;
+    if (watched.renames_are_simple) {
+        errno = EINVAL;
+        return -1;
+    }
+    if (watched.rival)
+        assert_int_equal(link(watched.rival, watched.to), 0);
+    watched.rival = NULL;
+    return __real_renameat2(from_fd, from, to_fd, to, flags);
+}
+
 /* Commits below "out" for the PATHs "in" and "named.png". */
 struct fixture {
     struct inputs *inputs;
@@ -19,7 +54,7 @@ struct fixture {
     struct text message;
 };
 
-static void fixture_init(struct fixture *fixture)
+static void fixture_init_with(struct fixture *fixture, bool sync)
 {
     static const char *paths[] = {"in", "named.png"};
     struct options options = {.output = "out", .paths = paths, .path_count = 2};
@@ -32,9 +67,14 @@ static void fixture_init(struct fixture *fixture)
     struct inode_set files = INODE_SET_INIT;
     assert_int_equal(inputs_register(fixture->inputs, &fixture->read_folders, &files), 0);
     inode_set_done(&files);
-    assert_int_equal(
-        commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, &fixture->commit),
-        0);
+    assert_int_equal(commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, sync,
+                                   &fixture->commit),
+                     0);
+}
+
+static void fixture_init(struct fixture *fixture)
+{
+    fixture_init_with(fixture, false);
 }
 
 static void fixture_done(struct fixture *fixture)
@@ -241,6 +281,75 @@ static void a_folder_without_permission_ends_it(void **state)
     fixture_done(&fixture);
 }
 
+/* A source that gets a thumbnail's name at the last moment. */
+static void a_name_taken_at_the_last_moment_is_looked_at_again(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "", "first.jpg", "x"), 0);
+    watched.rival = "named.png";
+    watched.to = "out/x.jpg";
+    assert_int_equal(put(&fixture, "", "x.jpg", "thumbnail"), -EEXIST);
+    assert_null(watched.rival);
+    assert_string_equal(read_file("out/x.jpg", NULL), "another source");
+    assert_int_equal(count_entries("out"), 2);
+    /* What may be replaced is. */
+    write_text("harmless", "old thumbnail");
+    watched.rival = "harmless";
+    watched.to = "out/y.jpg";
+    assert_int_equal(put(&fixture, "", "y.jpg", "thumbnail"), 0);
+    assert_string_equal(read_file("out/y.jpg", NULL), "thumbnail");
+    assert_string_equal(read_file("harmless", NULL), "old thumbnail");
+    assert_int_equal(watched.renames, 3);
+    fixture_done(&fixture);
+}
+
+static void file_systems_without_such_renames_do_too(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    watched.renames_are_simple = true;
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "", "x.jpg", "first"), 0);
+    assert_int_equal(watched.renames, 1);
+    assert_string_equal(read_file("out/x.jpg", NULL), "first");
+    assert_int_equal(count_entries("out"), 1);
+    fixture_done(&fixture);
+}
+
+static void with_sync_files_and_folders_are_synced_in_time(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    assert_int_equal(put(&fixture, "a", "x.jpg", "x"), 0);
+    assert_int_equal(watched.syncs, 0);
+    fixture_done(&fixture);
+    fixture_init_with(&fixture, true);
+    assert_int_equal(put(&fixture, "a", "y.jpg", "x"), 0);
+    assert_int_equal(watched.syncs, 2); /* the file, and its folder */
+    assert_int_equal(put(&fixture, "b/c", "y.jpg", "x"), 0);
+    assert_int_equal(watched.syncs, 6); /* and those that have got new folders */
+    fixture_done(&fixture);
+    watched.syncs = 0;
+}
+
+static void a_sync_that_fails_is_not_asked_again(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init_with(&fixture, true);
+    watched.fail_sync = 3; /* "out" and "out/a" have been made before */
+    assert_int_equal(put(&fixture, "a", "x.jpg", "x"), -EIO);
+    assert_int_equal(watched.syncs, 3);
+    assert_int_equal(count_entries("out/a"), 0); /* neither the name nor the temporary file */
+    watched.fail_sync = 1;
+    watched.syncs = 0;
+    assert_int_equal(put(&fixture, "new", "x.jpg", "x"), -EIO);
+    fixture_done(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -253,6 +362,10 @@ int main(int argc, char **argv)
         TEST(a_folder_removed_meanwhile_is_made_again),
         TEST(a_write_that_fails_leaves_no_trace),
         TEST(a_folder_without_permission_ends_it),
+        TEST(a_name_taken_at_the_last_moment_is_looked_at_again),
+        TEST(file_systems_without_such_renames_do_too),
+        TEST(with_sync_files_and_folders_are_synced_in_time),
+        TEST(a_sync_that_fails_is_not_asked_again),
     };
     return test_run("app commit", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -13,7 +13,7 @@ static struct job *add(struct jobs *jobs, size_t root, const char *folder, const
     text_puts(&plan.folder, folder);
     text_puts(&plan.names.jpeg, jpeg);
     text_puts(&plan.names.png, png);
-    assert_int_equal(jobs_add(jobs, &plan, root, "shown", &job), 0);
+    assert_int_equal(jobs_add(jobs, &plan, root, "shown", "/shown", &job), 0);
     plan_done(&plan);
     return job;
 }

@@ -47,6 +47,10 @@ static void defaults_are_as_documented(void **state)
     assert_int_equal(options.max_depth, 0);
     assert_false(options.hidden || options.follow || options.dry_run || options.json ||
                  options.quiet || options.verbose);
+    assert_true(options.pixels_max == 512000000);
+    assert_true(options.memory_bytes == 1u << 30);
+    assert_int_equal(options.fail_on, IMG_FAIL_ON_ERROR);
+    assert_false(options.no_sandbox || options.retry_failed || options.sync);
     assert_int_equal(options.path_count, 1);
     assert_string_equal(options.paths[0], "photos");
     options_done(&options);
@@ -73,6 +77,33 @@ static void every_option_is_read(void **state)
     assert_int_equal(options.color, WHEN_ALWAYS);
     assert_int_equal(options.path_count, 2);
     assert_string_equal(options.paths[1], "b");
+    options_done(&options);
+}
+
+static void limits_and_levels_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *words;
+        uint64_t bytes;
+    } rows[] = {{"512M", UINT64_C(512) << 20}, {"2g", UINT64_C(2) << 30},
+                {"1T", UINT64_C(1) << 40},     {"70000K", UINT64_C(70000) << 10},
+                {"67108864", 64 << 20},        {"0", 0}};
+    char line[64];
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(line, sizeof(line), "a --memory %s", rows[i].words);
+        struct options options = parse_good(line);
+        assert_true(options.memory_bytes == rows[i].bytes);
+        options_done(&options);
+    }
+    struct options options =
+        parse_good("a --max-pixels 5 --fail-on none --no-sandbox --retry-failed --sync");
+    assert_true(options.pixels_max == 5);
+    assert_int_equal(options.fail_on, IMG_FAIL_ON_NONE);
+    assert_true(options.no_sandbox && options.retry_failed && options.sync);
+    options_done(&options);
+    options = parse_good("a --fail-on=warning");
+    assert_int_equal(options.fail_on, IMG_FAIL_ON_WARNING);
     options_done(&options);
 }
 
@@ -140,6 +171,14 @@ static void mistakes_are_named(void **state)
         {"-j -1 x", "--jobs", "'-1'"},
         {"-j 4294967297 x", "--jobs", "4294967297"},
         {"--max-depth 0 x", "--max-depth", "'0'"},
+        {"--max-pixels 0 x", "--max-pixels", "'0'"},
+        {"--memory 63M x", "--memory", "64M"},
+        {"--memory 1Q x", "--memory", "'1Q'"},
+        {"--memory 1GB x", "--memory", "'1GB'"},
+        {"--memory 18446744073709551615T x", "--memory", "512M"},
+        {"--memory M x", "--memory", "'M'"},
+        {"--fail-on errors x", "--fail-on", "'error'"},
+        {"--sync=1 x", "--sync", "no argument"},
         {"-f jpg x", "--format", "'jpeg'"},
         {"-f webp x", "--format", "auto, jpeg, png"},
         {"--backend threads x", "--backend", "'thread'"},
@@ -201,9 +240,13 @@ static void help_names_every_option_in_narrow_lines(void **state)
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
-        TEST(defaults_are_as_documented), TEST(every_option_is_read),
-        TEST(gnu_habits_are_kept),        TEST(mistakes_are_named),
-        TEST(an_empty_path_is_refused),   TEST(help_names_every_option_in_narrow_lines),
+        TEST(defaults_are_as_documented),
+        TEST(every_option_is_read),
+        TEST(limits_and_levels_are_read),
+        TEST(gnu_habits_are_kept),
+        TEST(mistakes_are_named),
+        TEST(an_empty_path_is_refused),
+        TEST(help_names_every_option_in_narrow_lines),
     };
     return test_run("app options", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

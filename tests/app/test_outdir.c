@@ -28,9 +28,9 @@ static void fixture_init(struct fixture *fixture, const char *output)
     make_folder(scratch("in"));
     assert_int_equal(chdir(test_scratch()), 0);
     assert_int_equal(inputs_create(&options, &fixture->inputs, &fixture->message), 0);
-    assert_int_equal(
-        outdirs_create(fixture->inputs, &fixture->read_folders, &fixture->roots, &fixture->outdirs),
-        0);
+    assert_int_equal(outdirs_create(fixture->inputs, &fixture->read_folders, &fixture->roots, false,
+                                    &fixture->outdirs),
+                     0);
 }
 
 static void fixture_done(struct fixture *fixture)

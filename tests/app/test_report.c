@@ -63,6 +63,7 @@ static const struct report_thumbnail made = {.output = "thumbs/a\nb.jpg",
                                              .source_height_px = 3000,
                                              .source_bytes = 1000000,
                                              .decoder = "libvips",
+                                             .damage = "",
                                              .worker_pid = 42,
                                              .read_us = 249,
                                              .decode_us = 7949,
@@ -72,13 +73,13 @@ static void say_everything(struct report *report)
 {
     const struct report_failure failure = {
         .slug = "worker-died", .words = "killed by signal 9", .worker_pid = 7, .signal = 9};
-    report_start(report, 2);
+    report_start(report, 2, NULL);
     for (int i = 0; i < 4; i++)
         report_input(report);
     report_made(report, "a\nb\xff.jpg", &made);
     report_skipped(report, "notes\x1b[31m", "not a picture");
     report_failed(report, "x\xe9\t.jpg", &failure);
-    report_summary(report, 15);
+    report_summary(report, 15, -1);
 }
 
 static void machines_get_one_object_a_line(void **state)
@@ -168,11 +169,11 @@ static void plans_and_fatal_causes_are_told(void **state)
     (void)state;
     struct fixture fixture;
     fixture_init(&fixture, (struct options){.json = true, .dry_run = true});
-    report_start(fixture.report, 0);
+    report_start(fixture.report, 0, NULL);
     report_input(fixture.report);
     report_planned(fixture.report, "a.png", "thumbs/a.png.jpg", "thumbs/a.png");
     report_fatal(fixture.report, "no space left");
-    report_summary(fixture.report, 0);
+    report_summary(fixture.report, 0, -1);
     fixture_done(&fixture);
     const char *out = read_file("out", NULL);
     assert_non_null(strstr(out,
@@ -184,7 +185,7 @@ static void plans_and_fatal_causes_are_told(void **state)
     fixture_init(&fixture, (struct options){.dry_run = true});
     report_input(fixture.report);
     report_planned(fixture.report, "a\x1b.jpg", "thumbs/a\x1b.jpg", NULL);
-    report_summary(fixture.report, 0);
+    report_summary(fixture.report, 0, -1);
     fixture_done(&fixture);
     assert_int_equal(strncmp(read_file("out", NULL),
                              "would make thumbs/a\\x1b.jpg from a\\x1b.jpg\n1 would be made in",

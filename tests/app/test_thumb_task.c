@@ -15,8 +15,12 @@
 
 static const struct pool_task list[] = {{THUMB_TASK, thumb_task_run}};
 static const struct pool_tasks table = {list, 1};
-static const struct thumb_request usual = {
-    .box_width_px = 64, .box_height_px = 64, .format = IMG_FORMAT_UNKNOWN, .quality = 80};
+static const struct thumb_request usual = {.box_width_px = 64,
+                                           .box_height_px = 64,
+                                           .format = IMG_FORMAT_UNKNOWN,
+                                           .quality = 80,
+                                           .pixels_max = 100 * 1000 * 1000,
+                                           .fail_on = IMG_FAIL_ON_ERROR};
 
 static struct pool *serial_pool(void)
 {
@@ -77,7 +81,7 @@ static void failures_carry_a_slug_and_words(void **state)
     write_file(scratch("cut.jpg"), good, size_bytes / 2);
     write_text(scratch("text.jpg"), "just some words\n");
     write_text(scratch("empty.jpg"), "");
-    write_text(scratch("huge.jpg"), "");
+    write_file(scratch("huge.jpg"), good, size_bytes);
     assert_int_equal(truncate(scratch("huge.jpg"), INT64_C(1) << 40), 0);
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct pool_error error;
