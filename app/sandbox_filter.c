@@ -130,6 +130,11 @@ static const int deadly[] = {
     SCMP_SYS(open_by_handle_at),
 };
 
+/* A thread, and nothing more. */
+#define NAMESPACES                                                                                 \
+    (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID |  \
+     CLONE_NEWNET)
+
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 /* A call that this architecture does not have (arm64 has no open, only openat) needs no rule. */
@@ -179,7 +184,10 @@ static int add_conditional(scmp_filter_ctx filter, bool threads)
          2,
          {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A1(SCMP_CMP_EQ, RLIMIT_CPU)}},
         {SCMP_SYS(prlimit64), true, 2, {SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)}},
-        {SCMP_SYS(clone), true, 1, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)}},
+        {SCMP_SYS(clone),
+         true,
+         1,
+         {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | NAMESPACES, CLONE_THREAD)}},
         {SCMP_SYS(prctl), true, 1, {SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)}},
     };
     int r = 0;

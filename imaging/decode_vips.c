@@ -230,7 +230,7 @@ static int image_open(struct vips_job *job)
 /* Replace the job's image by what an operation made of it. */
 static int image_replace(struct vips_job *job, int failed, VipsImage *made)
 {
-    if (failed)
+    if (failed || !made)
         return fail_with_vips_error(job);
     job->vips->g_object_unref(job->image);
     job->image = made;
@@ -249,6 +249,7 @@ static int bands_keep(struct vips_job *job, int count)
 /* Samples that are integers of 8 or 16 bits in gray, RGB or CMYK are taken as they are. */
 static bool is_plain(const VipsImage *image)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): img_fail() never returns 0. */
     if (image->Coding != VIPS_CODING_NONE ||
         (image->BandFmt != VIPS_FORMAT_UCHAR && image->BandFmt != VIPS_FORMAT_USHORT))
         return false;

@@ -44,6 +44,7 @@
     X(g_object_unref)                                                                              \
     X(g_free)
 
+/* NOLINTNEXTLINE(bugprone-macro-parentheses): it is a name to declare. */
 #define IMG_VIPS_DECLARE(function) __typeof__(function) *function;
 
 struct img_vips {

@@ -64,9 +64,9 @@ static int create_slab(const char *task, future_hook_fn hook, void *hook_data, s
 {
     struct future_slab *slab = calloc(1, sizeof(*slab) + count * sizeof(slab->futures[0]));
     size_t made = 0;
-    int r = slab ? 0 : -ENOMEM;
-    if (r < 0)
-        return r;
+    int r = 0;
+    if (!slab)
+        return -ENOMEM;
     atomic_init(&slab->alive, 1); /* ours, while it is being filled */
     while (made < count) {
         struct pool_future *future = &slab->futures[made];
@@ -119,7 +119,7 @@ struct pool_future *pool_future_free(struct pool_future *future)
     if (future->slab)
         slab_unref(future->slab);
     else
-        free(future);
+        free(future); /* NOLINT(clang-analyzer-unix.Malloc): it takes slabs for possible here */
     return NULL;
 }
 

@@ -48,6 +48,7 @@ enum pool_state { POOL_OPEN, POOL_CLOSED, POOL_TERMINATED };
 #define POOL_BATCH_MAX 64
 
 /* I: fixed after create.  L: lock.  A: atomic.  B: the backend's own business. */
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): there are few of them. */
 struct pool {
     uint64_t origin;                /* I: see origin_priv.h */
     const struct pool_tasks *tasks; /* I */
