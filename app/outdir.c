@@ -10,12 +10,16 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "escape_priv.h"
 #include "listing_priv.h"
 
 #define FOLDER_FLAGS (O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
+
+/* A temporary file lives for milliseconds. */
+#define OLD_SEC 3600
 
 /* No Linux counts processes further (2^22), so it never overflows. */
 #define PID_LARGEST 100000000L
@@ -99,18 +103,29 @@ static pid_t leftover_owner(const char *name)
     return strcmp(at, TEMPORARY_SUFFIX) == 0 ? (pid_t)pid : 0;
 }
 
+/* Its process lives: but is it the one that wrote the file? Numbers are used again, in containers
+ * soon. One of our own number is not ours, as we have none while we look; another's is old. */
+static bool is_of_an_earlier_life(pid_t owner, const struct stat *st)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return owner == getpid() || now.tv_sec - st->st_mtim.tv_sec > OLD_SEC;
+}
+
 /* Remove a temporary file whose run is no more. Processes may be numbered differently where the
- * folder is shared, so the file must be unlocked too: its writer holds a lock on it. */
+ * folder is shared, so the file must be unlocked in any case: its writer holds a lock on it. */
 static void remove_leftover(int dir_fd, const char *name)
 {
     const pid_t owner = leftover_owner(name);
     struct stat st;
-    if (owner <= 0 || owner == getpid() || kill(owner, 0) == 0 || errno != ESRCH)
+    if (owner <= 0)
         return;
+    const bool lives = kill(owner, 0) == 0 || errno != ESRCH;
     int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (fd < 0)
         return;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && flock(fd, LOCK_EX | LOCK_NB) == 0)
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        (!lives || is_of_an_earlier_life(owner, &st)) && flock(fd, LOCK_EX | LOCK_NB) == 0)
         unlinkat(dir_fd, name, 0);
     close(fd);
 }
@@ -265,6 +280,10 @@ static int descend(struct outdirs *outdirs, const char *folder, struct outdir *o
         outdir->device = st.st_dev;
         outdir->inode = st.st_ino;
         outdir->is_read |= inode_set_has(outdirs->read_folders, st.st_dev, st.st_ino);
+        if (remove_leftovers(outdirs, outdir) < 0) {
+            errno = ENOMEM;
+            break;
+        }
         if (*at == '\0')
             return 0;
         const size_t length = strcspn(at, "/");
@@ -316,12 +335,6 @@ static int open_new(struct outdirs *outdirs, size_t index, const char *folder,
         explain(message, root, reached ? reached : "", r);
         free(reached);
         return r == -ENOTDIR || r == -ELOOP ? -EEXIST : r;
-    }
-    r = remove_leftovers(outdirs, &outdir);
-    if (r < 0) {
-        explain(message, root, folder, r);
-        close(outdir.fd);
-        return r;
     }
     *ret_outdir = outdir;
     return 0;

@@ -1,8 +1,10 @@
 /* outdir_priv.h: the folders that thumbnails go into, made when the first one needs them.
  *
  * Below the output root every component is made and opened by its own name, never through a
- * symbolic link, so nothing lands outside the root whatever the tree looks like meanwhile. The
- * folders used last stay open. */
+ * symbolic link, so nothing lands outside the root whatever the tree looks like meanwhile. (One
+ * openat2() with RESOLVE_BENEATH for a whole path would save nothing: each component is looked at
+ * anyway, since the run may read from it; and it ends at PATH_MAX.) The folders used last stay
+ * open. */
 #ifndef APP_OUTDIR_PRIV_H
 #define APP_OUTDIR_PRIV_H
 
@@ -30,7 +32,8 @@ int outdirs_create(const struct inputs *inputs, const struct inode_set *read_fol
 
 struct outdirs *outdirs_free(struct outdirs *outdirs);
 
-/** Open the folder below a root, making what is missing; what killed runs left in it is removed.
+/** Open the folder below a root, making what is missing; what killed runs left on the way to it and
+ *  in it is removed.
  *  folder: "" or "a/b".  reterr_message: on failure the cause, with the path, safe to show.
  *  Returns 0, -EEXIST if something that is no folder stands in its way, -ENAMETOOLONG, or another
  *  negative errno value. */

@@ -180,9 +180,12 @@ static void leftovers_of_killed_runs_are_removed_and_nothing_else(void **state)
     const int dead = (int)dead_process();
     make_folder(scratch("out"));
     const char *const gone[] = {scratch("out/.thumbpool-%d-0.tmp", dead),
-                                scratch("out/.thumbpool-%d-123456.tmp", dead)};
+                                scratch("out/.thumbpool-%d-123456.tmp", dead),
+                                /* of a run that had our number before us */
+                                scratch("out/.thumbpool-%d-0.tmp", (int)getpid()),
+                                /* too old to be of a process that lives */
+                                scratch("out/.thumbpool-%d-2.tmp", (int)getppid())};
     const char *const stays[] = {
-        scratch("out/.thumbpool-%d-0.tmp", (int)getpid()),
         scratch("out/.thumbpool-%d-1.tmp", (int)getppid()),
         scratch("out/.thumbpool-%d-0.tmp.jpg", dead),
         scratch("out/.thumbpool-%d-.tmp", dead),
@@ -195,6 +198,8 @@ static void leftovers_of_killed_runs_are_removed_and_nothing_else(void **state)
     };
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
         write_text(gone[i], "half a thumbnail");
+    const struct timespec hours_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    assert_int_equal(utimensat(AT_FDCWD, gone[3], hours_ago, 0), 0);
     for (size_t i = 0; i < sizeof(stays) / sizeof(stays[0]); i++)
         write_text(stays[i], "");
     const char *locked = scratch("out/.thumbpool-%d-7.tmp", dead);
@@ -206,7 +211,7 @@ static void leftovers_of_killed_runs_are_removed_and_nothing_else(void **state)
     assert_int_equal(symlink("../precious", link), 0);
 
     fixture_init(&fixture, "out");
-    assert_int_equal(open_dir(&fixture, "", &outdir), 0);
+    assert_int_equal(open_dir(&fixture, "below", &outdir), 0); /* on the way to it too */
     for (size_t i = 0; i < sizeof(gone) / sizeof(gone[0]); i++)
         assert_false(file_exists(gone[i]));
     for (size_t i = 0; i < sizeof(stays) / sizeof(stays[0]); i++)
