@@ -19,6 +19,10 @@
  * or two; a worker that takes its claim back before it dies would go on for ever. */
 #define REQUEUES_MAX 10
 
+/* And so often it may be the next one's turn when that happens. Once is chance; from the second
+ * time on the death counts as its own, although its page says that it was never started. */
+#define SUSPICIONS_MAX 2
+
 /* So many messages are read at once, at most: more than an honest worker can have sent. A process
  * that it left behind may go on sending for ever. */
 #define MESSAGES_MAX 4096
@@ -112,10 +116,15 @@ static void end_started(struct supervisor *supervisor, const struct remote *remo
     pool_supervisor_end(supervisor, job);
 }
 
-static void requeue(struct supervisor *supervisor, const struct remote *remote, struct job *job)
+/* first: its turn was next, or it ran and the page hides it. */
+static void requeue(struct supervisor *supervisor, const struct remote *remote, struct job *job,
+                    bool first)
 {
     struct pool *pool = supervisor->pool;
-    if (remote->ready && ++job->requeues > REQUEUES_MAX) {
+    const bool died = remote->ready && !remote->told_to_end;
+    if (died && first && ++job->suspicions > 1 && job->suspicions <= SUSPICIONS_MAX)
+        job->deaths++;
+    if (remote->ready && (++job->requeues > REQUEUES_MAX || job->suspicions > SUSPICIONS_MAX)) {
         end_started(supervisor, remote, job);
         return;
     }
@@ -125,18 +134,31 @@ static void requeue(struct supervisor *supervisor, const struct remote *remote, 
     pool_supervisor_untake(supervisor, job);
 }
 
+/* The number of the oldest task that it holds. */
+static uint32_t oldest_of(const struct remote *remote)
+{
+    uint32_t number = remote->oldest;
+    while (number != remote->next && !pool_remote_job(remote, number))
+        number = (number + 1) & NUMBER_MASK;
+    return number;
+}
+
 static void settle_flights(struct supervisor *supervisor, struct remote *remote)
 {
     const uint32_t count = (remote->next - remote->oldest) & NUMBER_MASK;
+    const uint32_t oldest = oldest_of(remote);
     for (uint32_t back = 1; back <= count; back++) { /* the newest first: the queue's order stays */
         const uint32_t number = (remote->next - back) & NUMBER_MASK;
         const struct flight *flight = &remote->flights[number % PAGE_SLOTS];
         int64_t started_ns;
         if (!pool_remote_job(remote, number))
             continue;
-        const bool started = pool_remote_started(remote, number, &started_ns);
         const bool timed_out = flight->timed_out, cancelled = flight->cancelled;
         const int64_t over_bytes = flight->over_bytes;
+        /* What we have seen, or have stopped it for, is not undone by what its page says now. */
+        const bool started = pool_remote_started(remote, number, &started_ns) ||
+                             flight->started_ns != 0 || timed_out || over_bytes > 0;
+        const bool first = number == oldest;
         struct job *job = pool_remote_release(remote, number);
         if (started && timed_out)
             end_timed_out(supervisor, remote, job);
@@ -147,7 +169,7 @@ static void settle_flights(struct supervisor *supervisor, struct remote *remote)
         else if (started)
             end_started(supervisor, remote, job);
         else
-            requeue(supervisor, remote, job);
+            requeue(supervisor, remote, job, first);
     }
 }
 
@@ -267,6 +289,14 @@ void pool_remote_not_started(struct supervisor *supervisor, struct remote *remot
 
 /* ---- What it says -------------------------------------------------------------------------- */
 
+/* Did it end well, but we had no descriptor or memory for its result? No worker can say such codes
+ * (pool_wire_code_is_sound()). */
+static bool is_lost(const struct job *job)
+{
+    const int code = job->outcome.code;
+    return code < 0 && code != -EREMOTEIO && code != -ETIME;
+}
+
 /* A task has come back with its outcome. */
 static void landed(struct supervisor *supervisor, struct remote *remote, struct job *job,
                    uint64_t ran_ns)
@@ -275,6 +305,13 @@ static void landed(struct supervisor *supervisor, struct remote *remote, struct 
     if (remote->flying == 0)
         remote->idle_ns = remote->moved_ns;
     pool_dispatch_learn(supervisor, job, ran_ns);
+    if (is_lost(job) && job->retries > 0) {
+        job->retries--;
+        pool_outcome_done(&job->outcome);
+        job->outcome = pool_outcome_of(0);
+        pool_supervisor_untake(supervisor, job);
+        return;
+    }
     pool_supervisor_end(supervisor, job);
 }
 

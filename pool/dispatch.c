@@ -176,15 +176,21 @@ static void make_way(struct supervisor *supervisor, int priority)
     }
 }
 
-void pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote)
+void pool_dispatch_recall_but(struct supervisor *supervisor, struct remote *remote, uint32_t number)
 {
     const uint32_t count = (remote->next - remote->oldest) & NUMBER_MASK;
     for (uint32_t back = 1; back <= count; back++) {
         /* The newest first, each to the front of the queue: the order stays. */
-        struct job *job = pool_remote_take_back(remote, (remote->next - back) & NUMBER_MASK);
+        const uint32_t other = (remote->next - back) & NUMBER_MASK;
+        struct job *job = other == number ? NULL : pool_remote_take_back(remote, other);
         if (job)
             pool_supervisor_untake(supervisor, job);
     }
+}
+
+void pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote)
+{
+    pool_dispatch_recall_but(supervisor, remote, remote->next); /* which is nobody's number yet */
 }
 
 void pool_dispatch(struct supervisor *supervisor)

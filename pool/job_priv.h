@@ -62,6 +62,7 @@ struct job {
     pthread_t submitter;          /* P: serial backend: who runs it */
     unsigned retries;             /* O: left */
     unsigned requeues;            /* O: times it came back unstarted from a dead worker */
+    unsigned suspicions;          /* O: ... that had died when it was the next one's turn */
     unsigned deaths;              /* O: workers that died running it */
     struct remote *remote;        /* process backend, under its lock: the worker that has it */
     unsigned slot;                /* likewise */

@@ -108,11 +108,14 @@ static bool punish(struct supervisor *supervisor, struct remote *remote, uint32_
     }
     if (!sure && !hides)
         return false;
-    pool_dispatch_recall(supervisor, remote);
+    /* What its page says of this one is not asked when it lies: the task stays with it, to blame.
+     */
+    pool_dispatch_recall_but(supervisor, remote, number);
     if (pool_remote_job(remote, number) && (hides || pool_remote_runs(remote, number))) {
         kill_for(supervisor, remote, number, rss_bytes);
         return true;
     }
+    pool_dispatch_recall(supervisor, remote);
     remote->left_bytes = rss_bytes;
     remote->over_ns = 0;
     pool_staff_retire(supervisor, remote, true);

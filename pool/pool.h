@@ -319,8 +319,10 @@ struct pool_submit_options {
      * replaced; the future ends with -ETIME. A thread or serial task sees
      * pool_call_cancelled(), and the future ends with -ETIME if it then returns an error. */
     int deadline_ms;
-    int priority;     /* POOL_PRIORITY_MIN..MAX; higher first, then first in, first out */
-    unsigned retries; /* run it again so often if its worker dies (not if it fails) */
+    int priority; /* POOL_PRIORITY_MIN..MAX; higher first, then first in, first out */
+    /* Run it again so often if its worker dies, or if its result is lost because this process is
+     * short of descriptors or memory (not if it fails). */
+    unsigned retries;
     bool nonblocking; /* full queue: return -EAGAIN instead of waiting */
     bool notify;      /* once done, queue the future for pool_completions() */
 };

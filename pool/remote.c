@@ -374,11 +374,14 @@ void pool_remote_spawned(struct remote *remote, pid_t pid, int pidfd)
 
 void pool_remote_dismiss(struct remote *remote, int within_ms)
 {
+    const int64_t kill_at_ns = pool_time_now_ns() + within_ms * NS_PER_MS;
+    if (remote->dismissed && remote->state == REMOTE_STOPPING && kill_at_ns < remote->kill_at_ns)
+        remote->kill_at_ns = kill_at_ns; /* there is less time now */
     if (remote->state != REMOTE_ALIVE)
         return;
     remote->state = REMOTE_STOPPING;
     remote->dismissed = true;
-    remote->kill_at_ns = pool_time_now_ns() + within_ms * NS_PER_MS;
+    remote->kill_at_ns = kill_at_ns;
     shutdown(remote->socket_fd, SHUT_WR);
 }
 

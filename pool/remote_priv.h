@@ -145,7 +145,8 @@ int pool_remote_read_ready(struct remote *remote, const void *message, size_t si
 /** The zygote has forked it.  pidfd: taken.  A stop or kill that came earlier is done now. */
 void pool_remote_spawned(struct remote *remote, pid_t pid, int pidfd);
 
-/** Ask an idle worker to leave: it sees end of file.  within_ms: or it is killed. */
+/** Ask an idle worker to leave: it sees end of file.  within_ms: or it is killed. Again: with less
+ *  time, if that is less. */
 void pool_remote_dismiss(struct remote *remote, int within_ms);
 
 /** SIGTERM now, SIGKILL after the grace. */

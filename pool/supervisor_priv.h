@@ -151,6 +151,10 @@ int64_t pool_dispatch_share(struct supervisor *supervisor, int64_t now_ns);
 /** Take back all that a worker has not started. */
 void pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote);
 
+/** ... but for the task of that number. */
+void pool_dispatch_recall_but(struct supervisor *supervisor, struct remote *remote,
+                              uint32_t number);
+
 /** How long a job took: for the estimate. */
 void pool_dispatch_learn(struct supervisor *supervisor, const struct job *job, uint64_t ran_ns);
 

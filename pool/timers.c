@@ -24,13 +24,7 @@ static int64_t earlier(int64_t a_ns, int64_t b_ns)
 
 void pool_timers_stop_for(struct supervisor *supervisor, struct remote *remote, uint32_t number)
 {
-    const uint32_t count = (remote->next - remote->oldest) & NUMBER_MASK;
-    for (uint32_t back = 1; back <= count; back++) {
-        const uint32_t other = (remote->next - back) & NUMBER_MASK;
-        struct job *job = other == number ? NULL : pool_remote_take_back(remote, other);
-        if (job)
-            pool_supervisor_untake(supervisor, job);
-    }
+    pool_dispatch_recall_but(supervisor, remote, number);
     /* Now it can start no other. But it may have ended this one and started the next before that:
      * then its result is on the way, and the next must not pay for it. */
     if (pool_remote_runs(remote, number))

@@ -154,8 +154,9 @@ static bool head_is_sound(const struct wire_result *head, size_t size_bytes,
         head->message_bytes >= MESSAGE_BYTES || head->where_bytes >= WHERE_BYTES)
         return false;
     const size_t words_bytes = (size_t)head->message_bytes + head->where_bytes;
+    /* One that was lost is our own shortage; several are a flood, whether or not all came. */
     if (head->in_memfd)
-        return size_bytes == sizeof(*head) + words_bytes && (fds->count == 1 || fds->lost);
+        return size_bytes == sizeof(*head) + words_bytes && fds->count == (fds->lost ? 0 : 1);
     return head->value_bytes <= WIRE_INLINE_MAX && fds->count == 0 &&
            size_bytes == sizeof(*head) + head->value_bytes + words_bytes;
 }

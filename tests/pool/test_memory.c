@@ -273,9 +273,12 @@ static void a_task_that_hides_is_caught_all_the_same(void **state)
  */
 static atomic_int gate_to_close = -1;
 
-void __real_pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote);
-void __wrap_pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote);
-void __wrap_pool_dispatch_recall(struct supervisor *supervisor, struct remote *remote)
+void __real_pool_dispatch_recall_but(struct supervisor *supervisor, struct remote *remote,
+                                     uint32_t number);
+void __wrap_pool_dispatch_recall_but(struct supervisor *supervisor, struct remote *remote,
+                                     uint32_t number);
+void __wrap_pool_dispatch_recall_but(struct supervisor *supervisor, struct remote *remote,
+                                     uint32_t number)
 {
     const int fd = atomic_exchange(&gate_to_close, -1);
     if (fd >= 0) {
@@ -284,7 +287,7 @@ void __wrap_pool_dispatch_recall(struct supervisor *supervisor, struct remote *r
         while (!pool_remote_runs(remote, next))
             poll(NULL, 0, 1);
     }
-    __real_pool_dispatch_recall(supervisor, remote);
+    __real_pool_dispatch_recall_but(supervisor, remote, number);
 }
 
 /* Submit a "swell_hold" with each of two sizes, the second behind the first in the only worker,
