@@ -159,14 +159,24 @@ static int rename_to(const struct outdir *outdir, const char *temporary, const c
     return r;
 }
 
+/* Never wider than the source's. Another group than the source's has the rights of everybody. */
+static mode_t mode_for(const struct commit *commit, const struct commit_request *request,
+                       gid_t group)
+{
+    mode_t mode = commit->allowed & request->source_mode & 0777;
+    if (group != request->source_group)
+        mode &= ~(mode_t)0070 | (mode & 0007) << 3;
+    return mode;
+}
+
 /* Write the temporary file, up to its closing. fd: consumed. */
 static int fill_temporary(const struct commit *commit, const struct commit_request *request, int fd,
                           struct stat *ret_st)
 {
     int r = write_all(fd, request->data, request->size_bytes);
-    if (r == 0 && fchmod(fd, commit->allowed & request->source_mode & 0777) < 0)
-        r = -errno;
     if (r == 0 && fstat(fd, ret_st) < 0)
+        r = -errno;
+    if (r == 0 && fchmod(fd, mode_for(commit, request, ret_st->st_gid)) < 0)
         r = -errno;
     if (r == 0 && commit->sync && fsync(fd) < 0)
         r = -errno; /* never asked again: the second answer would be a lie */

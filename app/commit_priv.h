@@ -22,6 +22,7 @@ struct commit_request {
     dev_t source_device;
     ino_t source_inode;
     mode_t source_mode;
+    gid_t source_group;
     const void *data;
     size_t size_bytes;
 };

@@ -9,6 +9,7 @@
 #include "escape_priv.h"
 #include "ledger_priv.h"
 #include "outdir_priv.h"
+#include "signals_priv.h"
 
 struct failures {
     const struct options *options;
@@ -59,6 +60,20 @@ void failures_path(struct text *path, const struct inputs *inputs, const struct 
     text_join(path, entry->name);
 }
 
+/* Is it below one of the run's PATHs? While the run is being ended, nothing is looked for. */
+static bool is_ours(const char *path, void *data)
+{
+    const struct inputs *inputs = ((const struct failures *)data)->inputs;
+    for (size_t i = 0; i < inputs->count && signals_caught() == 0; i++) {
+        const char *real = inputs->list[i].real;
+        const size_t length = real ? strlen(real) : 0;
+        if (length > 0 && strncmp(path, real, length) == 0 &&
+            (path[length] == '/' || path[length] == '\0' || length == 1))
+            return true;
+    }
+    return false;
+}
+
 /* The root's ledger, read at its first use; NULL if there is no memory for it. */
 static struct ledger *ledger_of(struct failures *failures, size_t root)
 {
@@ -66,6 +81,8 @@ static struct ledger *ledger_of(struct failures *failures, size_t root)
         const int fd = outdirs_open_existing(&failures->inputs->roots[root]);
         if (ledger_open(fd, &failures->ledgers[root]) < 0)
             failures->ledgers[root] = NULL;
+        else
+            ledger_limit(failures->ledgers[root], is_ours, failures);
         if (fd >= 0)
             close(fd);
     }
@@ -125,7 +142,9 @@ void failures_note(struct failures *failures, size_t root, const char *path, int
 {
     const struct ledger_source source = {path, mtime_ns, size_bytes};
     struct ledger *ledger = path[0] ? ledger_of(failures, root) : NULL;
-    if (ledger)
+    /* Of a source that could not be looked at, what is known stays. */
+    const bool unseen = mtime_ns == 0 && size_bytes == 0;
+    if (ledger && !(unseen && ledger_lists(ledger, path)))
         tell_once(failures, root,
                   ledger_fail(ledger, folder_of(failures, root), &source, slug, deaths));
 }

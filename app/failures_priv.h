@@ -51,8 +51,8 @@ void failures_path(struct text *path, const struct inputs *inputs, const struct 
 enum failures_verdict failures_judge(struct failures *failures, size_t root, const char *path,
                                      const struct stat *st);
 
-/** It is going to be worked on; it failed, taking so many workers along; it was made.
- *  path: "" does nothing. */
+/** It is going to be worked on; it failed, taking so many workers along; it was made, or need not
+ *  be.  path: "" does nothing.  mtime_ns, size_bytes: 0 where the source could not be looked at. */
 void failures_begin(struct failures *failures, size_t root, const char *path, int64_t mtime_ns,
                     uint64_t size_bytes);
 void failures_note(struct failures *failures, size_t root, const char *path, int64_t mtime_ns,

@@ -70,7 +70,8 @@ int jobs_add(struct jobs *jobs, struct plan *plan, size_t root, const char *show
     job->device = plan->st.st_dev;
     job->inode = plan->st.st_ino;
     job->mode = plan->st.st_mode;
-    job->mtime_ns = (int64_t)plan->st.st_mtim.tv_sec * 1000000000 + plan->st.st_mtim.tv_nsec;
+    job->mtime_ns = plan_mtime_ns(plan);
+    job->group = plan->st.st_gid;
     job->source_bytes = (uint64_t)plan->st.st_size;
     job->fd = plan->fd;
     plan->fd = -1;

@@ -27,6 +27,7 @@ struct job {
     dev_t device;
     ino_t inode;
     mode_t mode;
+    gid_t group;
     char *source; /* its path from the root folder on: what the ledger knows it by */
     int64_t mtime_ns;
     uint64_t source_bytes;

@@ -21,8 +21,11 @@
 #define DESCRIPTORS_OWN        44
 #define DESCRIPTORS_PER_WORKER 4
 
-/* What a worker may write in one piece beside a thumbnail that does not compress. */
-#define FILE_SLACK_BYTES ((uint64_t)64 << 20)
+/* Of an answer, around the thumbnail. */
+#define FILE_SLACK_BYTES 65536
+
+/* Processes with all their libraries: a smaller limit would retire them after each file. */
+#define WORKER_BYTES ((size_t)96 << 20)
 
 struct queue {
     struct job *first, *last;
@@ -103,7 +106,7 @@ static struct thumb_setup setup_of(const struct options *options, enum lane lane
     setup.sandbox.kind = lane == LANE_WIDE ? SANDBOX_WIDE : SANDBOX_NARROW;
     setup.sandbox.memory_bytes = options->memory_bytes;
     setup.sandbox.file_bytes =
-        FILE_SLACK_BYTES + 5 * (uint64_t)options->box_width_px * options->box_height_px;
+        thumb_image_bytes_max(options->box_width_px, options->box_height_px) + FILE_SLACK_BYTES;
     setup.sandbox.landlock_abi_max = SANDBOX_LANDLOCK_NEWEST;
     setup.may_be_unconfined = options->no_sandbox;
     return setup;
@@ -126,6 +129,8 @@ static int start(struct lanes *lanes, enum lane lane, unsigned workers_min)
          * not to narrow the next one's room. */
         pool_options.rss_limit_bytes = SANDBOX_SANITIZED ? 0 : options->memory_bytes;
         pool_options.max_rss_bytes = pool_options.rss_limit_bytes / 2;
+        if (pool_options.max_rss_bytes > 0 && pool_options.max_rss_bytes < WORKER_BYTES)
+            pool_options.max_rss_bytes = WORKER_BYTES;
     }
     return pool_create(&pool_options, &lanes->pools[lane]);
 }

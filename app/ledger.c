@@ -32,7 +32,7 @@
 #define GROWTH_BYTES (UINT64_C(1024) * 1024)
 
 /* Short lines take eight times their size in memory; the file's size alone is too wide a bound. */
-#define SOURCES_MAX ((size_t)4 * 1024 * 1024)
+#define SOURCES_MAX ((size_t)1024 * 1024)
 
 struct ledger {
     struct ledger_table table;
@@ -44,6 +44,8 @@ struct ledger {
     uint64_t first_size;       /* of the file when it was read or written anew */
     bool worn;                 /* the file has lines that are not needed any more */
     int problem;
+    bool (*is_ours)(const char *path, void *data); /* NULL: all are */
+    void *is_ours_data;
 };
 
 static bool is_known(const struct ledger_record *record)
@@ -515,6 +517,8 @@ static int drop_missing(struct ledger *ledger)
             r = -ENOMEM;
             break;
         }
+        if (ledger->is_ours && !ledger->is_ours(text_string(&path), ledger->is_ours_data))
+            continue;
         if (lstat(text_string(&path), &st) == 0 || (errno != ENOENT && errno != ENOTDIR))
             continue;
         ledger->worn |= item->on_disk;
@@ -548,6 +552,12 @@ static int remove_file(struct ledger *ledger, int dir_fd)
     ledger_file_close(&ledger->file);
     ledger->worn = false;
     return 0;
+}
+
+void ledger_limit(struct ledger *ledger, bool (*is_ours)(const char *path, void *data), void *data)
+{
+    ledger->is_ours = is_ours;
+    ledger->is_ours_data = data;
 }
 
 int ledger_close(struct ledger *ledger, int dir_fd, bool complete)

@@ -43,7 +43,7 @@ struct ledger_entry {
  *   another    the system's word (-EROFS, -EACCES, -ENOSPC ...)
  * But for -EINVAL and -ENOMEM the change is remembered in memory, and written with the next that
  * can be. */
-#define LEDGER_BYTES_MAX (INT64_C(256) * 1024 * 1024)
+#define LEDGER_BYTES_MAX (INT64_C(64) * 1024 * 1024)
 
 /** Read what earlier runs have left. Nothing is written and nobody waited for. A file that is
  *  missing or cannot be used is an empty ledger; a line that makes no sense is passed over.
@@ -79,6 +79,12 @@ int ledger_fail(struct ledger *ledger, int dir_fd, const struct ledger_source *s
 
 /** Forget a source: it was made. Nothing is written if nothing was known. */
 int ledger_settle(struct ledger *ledger, int dir_fd, const struct ledger_source *source);
+
+/** Which paths this run is about: ledger_close() looks for no others. The file may name any path,
+ *  and looking for one can wake an automounter, or hang.  is_ours: called by ledger_close() only;
+ *  it may also say no to end the search.  data: handed through. Without this, all are looked for.
+ */
+void ledger_limit(struct ledger *ledger, bool (*is_ours)(const char *path, void *data), void *data);
 
 /** End of the run: what was begun by it and has no end is as before; the file is written anew with
  *  what is left, or removed if nothing is. Nothing is written if nothing has changed.

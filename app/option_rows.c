@@ -185,7 +185,8 @@ static int apply_memory(struct options *options, const char *value, struct text 
     static const char letters[] = "KMGT";
     uint64_t number;
     const char *end = read_number(value, &number);
-    const char *letter = end && *end ? strchr(letters, *end & ~0x20) : NULL;
+    const char upper = end ? (char)(*end & ~0x20) : '\0';
+    const char *letter = upper ? strchr(letters, upper) : NULL;
     const unsigned shift = letter ? 10 * (unsigned)(letter - letters + 1) : 0;
     if (!end || (*end && !letter) || (letter && end[1]) || number > MEMORY_MAX_BYTES >> shift ||
         (number > 0 && number << shift < MEMORY_MIN_BYTES)) {

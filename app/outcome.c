@@ -172,6 +172,7 @@ static int settle_result(struct outcome *outcome, const struct job *job, struct 
                                            .source_device = job->device,
                                            .source_inode = job->inode,
                                            .source_mode = job->mode,
+                                           .source_group = job->group,
                                            .data = image.data,
                                            .size_bytes = image.size_bytes};
     const int64_t start_us = clock_us();

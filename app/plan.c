@@ -19,6 +19,7 @@ static void plan_clear(struct plan *plan)
     if (plan->fd >= 0)
         close(plan->fd);
     plan->fd = -1;
+    memset(&plan->st, 0, sizeof(plan->st));
     plan->why = NULL;
     plan->slug = NULL;
     text_cut(&plan->message, 0);
@@ -97,8 +98,10 @@ static int plan_open(struct plan *plan, const struct walk_entry *entry, bool may
         return plan_fail(plan, "unreadable", strerror(-error));
     }
     plan->fd = fd;
-    if (fstat(fd, &plan->st) < 0)
+    if (fstat(fd, &plan->st) < 0) {
+        memset(&plan->st, 0, sizeof(plan->st));
         return plan_fail(plan, "unreadable", strerror(errno));
+    }
     if (!S_ISREG(plan->st.st_mode))
         return plan_skip(plan, walk_describe_mode(plan->st.st_mode));
     return 1;

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 #include <imaging/imaging.h>
@@ -30,7 +31,7 @@ struct plan_names {
 struct plan {
     enum plan_verdict verdict;
     int fd;                 /* PLAN_TRY: owned, -1 otherwise */
-    struct stat st;         /* of fd */
+    struct stat st;         /* of fd; zero if it could not be looked at */
     enum img_format format; /* PLAN_TRY: what its first bytes look like */
     const char *why;        /* PLAN_SKIPPED: static storage */
     const char *slug;       /* PLAN_FAILED: static storage */
@@ -49,6 +50,11 @@ void plan_done(struct plan *plan);
  *  Returns 0 with a verdict, -EAGAIN (only without last_try), or -ENOMEM. */
 int plan_make(struct plan *plan, struct walk *walk, const struct walk_entry *entry,
               const struct inputs *inputs, enum img_format format, bool last_try);
+
+static inline int64_t plan_mtime_ns(const struct plan *plan)
+{
+    return (int64_t)plan->st.st_mtim.tv_sec * 1000000000 + plan->st.st_mtim.tv_nsec;
+}
 
 /** The default name of a thumbnail: the source's if its extension says the format already, else
  *  the source's name plus the format's extension. format: JPEG or PNG. */

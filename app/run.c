@@ -109,7 +109,7 @@ static bool is_settled_by_the_past(struct run *run, const struct walk_entry *ent
     const char *path = text_string(&run->shown);
     const struct report_failure failure = {
         .slug = "quarantined",
-        .words = "it has taken its worker along too often; --retry-failed tries it once more",
+        .words = "it has taken its workers along too often; --retry-failed tries it all the same",
         .source_bytes = (uint64_t)run->plan.st.st_size};
     switch (failures_judge(run->outcome.failures, run->inputs->list[entry->input].root,
                            text_string(&run->source), &run->plan.st)) {
@@ -152,13 +152,18 @@ static int consider(struct run *run, const struct walk_entry *entry)
         report_failed(run->report, path, &failure);
     } else if (run->plan.verdict == PLAN_SKIPPED) {
         report_skipped(run->report, path, run->plan.why);
+        if (!run->options->dry_run)
+            failures_settle(run->outcome.failures, run->inputs->list[entry->input].root,
+                            text_string(&run->source), plan_mtime_ns(&run->plan),
+                            (uint64_t)run->plan.st.st_size);
     } else if (run->plan.verdict == PLAN_FAILED) {
         failure.slug = run->plan.slug;
         failure.words = text_string(&run->plan.message);
         report_failed(run->report, path, &failure);
         if (!run->options->dry_run)
             failures_note(run->outcome.failures, run->inputs->list[entry->input].root,
-                          text_string(&run->source), 0, 0, failure.slug, 0);
+                          text_string(&run->source), plan_mtime_ns(&run->plan),
+                          (uint64_t)run->plan.st.st_size, failure.slug, 0);
     } else {
         return !is_settled_by_the_past(run, entry);
     }

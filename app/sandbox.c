@@ -77,8 +77,6 @@ int sandbox_enter(const struct sandbox_options *options, struct sandbox_state *r
     int r = silence();
     if (r == 0)
         r = set_limits(options);
-    if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-        r = -errno;
     if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         r = -errno;
     if (r == 0)

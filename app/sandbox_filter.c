@@ -75,12 +75,8 @@ static const int allowed[] = {
 };
 
 /* Threads, for the wide worker (clone below). */
-static const int allowed_threads[] = {
-    SCMP_SYS(set_robust_list),    SCMP_SYS(rseq),          SCMP_SYS(set_tid_address),
-    SCMP_SYS(sched_getparam),     SCMP_SYS(sched_getattr), SCMP_SYS(sched_getscheduler),
-    SCMP_SYS(sched_setscheduler), SCMP_SYS(sched_setattr), SCMP_SYS(getcpu),
-    SCMP_SYS(membarrier),         SCMP_SYS(get_mempolicy),
-};
+static const int allowed_threads[] = {SCMP_SYS(set_robust_list), SCMP_SYS(rseq),
+                                      SCMP_SYS(set_tid_address)};
 
 /* Calls that take a path, for which EACCES is the better answer. */
 static const int paths[] = {
@@ -164,8 +160,13 @@ static int add_conditional(scmp_filter_ctx filter, bool threads)
         unsigned count;
         struct scmp_arg_cmp conditions[2];
     } rows[] = {
-        /* Memory that can be run is not made any more. */
-        {SCMP_SYS(mmap), false, 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
+        /* Memory that can be run is not made any more; nor is any that the limits do not count:
+         * shared, or a file's. */
+        {SCMP_SYS(mmap),
+         false,
+         2,
+         {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
+          SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS | MAP_TYPE, MAP_ANONYMOUS | MAP_PRIVATE)}},
         {SCMP_SYS(mprotect), false, 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
         /* How newer C libraries say fstat. (With a path it tells of a file, no more.) */
         {SCMP_SYS(newfstatat), false, 1, {SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH)}},

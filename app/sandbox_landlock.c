@@ -54,7 +54,7 @@ int sandbox_landlock(int abi_max)
         (int)syscall(SYS_landlock_create_ruleset, &ruleset, versions[row].size_bytes, 0U);
     if (fd < 0)
         return -errno;
-    const int r = syscall(SYS_landlock_restrict_self, fd, 0U) < 0 ? -errno : abi;
+    const int r = syscall(SYS_landlock_restrict_self, fd, 0U) < 0 ? -errno : versions[row].abi;
     close(fd);
     return r;
 }

@@ -5,7 +5,7 @@
  * descriptors that it was given (the source, read-only, and the pool's socket and page), memory up
  * to its limits, and processor time up to its deadline.
  *
- * Three layers, each of which refuses on its own where it can:
+ * Three layers. The second one suffices by itself; the first is there should it have a gap:
  *
  *   Landlock   no path at all may be opened, made, removed or renamed; where the kernel knows how,
  *              also no TCP, no abstract socket, no signal to other processes
@@ -14,7 +14,7 @@
  *              refuses paths by itself, and what old Landlocks let pass: truncation by open flags
  *              and signals
  *   limits     memory, size of files, number of descriptors, processor time, no core file; no
- *              capabilities, no new privileges, not to be traced
+ *              capabilities, no new privileges
  *
  * The order matters: no_new_privs and Landlock hold for the calling thread only, so all of it
  * happens before there is a second one. */
@@ -62,8 +62,9 @@ struct sandbox_state {
  *  Thread safety: only while the process has one thread. */
 int sandbox_enter(const struct sandbox_options *options, struct sandbox_state *ret_state);
 
-/** From now on so many seconds of processor time, then the process is killed: for a file whose
- *  deadline nobody is left to watch.  seconds: 0 is no limit.  Returns 0 or a negative errno value.
+/** From now on so many seconds of processor time, then the process gets SIGXCPU: for an honest
+ *  decoder whose deadline nobody is left to watch.  seconds: 0 is no limit.  Returns 0 or a
+ * negative errno value.
  */
 int sandbox_grant_cpu(unsigned seconds);
 

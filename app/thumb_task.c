@@ -237,6 +237,43 @@ bool thumb_format_is_wide(enum img_format format)
     return format != IMG_FORMAT_JPEG && format != IMG_FORMAT_PNG && format != IMG_FORMAT_UNKNOWN;
 }
 
+static uint32_t read_be(const uint8_t *at, unsigned count)
+{
+    uint32_t value = 0;
+    while (count-- > 0)
+        value = value << 8 | *at++;
+    return value;
+}
+
+/* What the header of a thumbnail says its size is: a worker is not to pass on a bomb. Returns false
+ * where no encoder of ours has written it. */
+static bool image_size(const struct pool_bytes *image, enum img_format format,
+                       uint32_t *ret_width_px, uint32_t *ret_height_px)
+{
+    const uint8_t *data = image->data;
+    size_t at = 2;
+    if (format == IMG_FORMAT_PNG) { /* the first chunk's */
+        if (image->size_bytes < 33 || memcmp(data + 12, "IHDR", 4) != 0)
+            return false;
+        *ret_width_px = read_be(data + 16, 4);
+        *ret_height_px = read_be(data + 20, 4);
+        return true;
+    }
+    while (image->size_bytes - at >= 9 && data[at] == 0xff) {
+        const bool frame = data[at + 1] >= 0xc0 && data[at + 1] <= 0xc2;
+        const size_t length = read_be(data + at + 2, 2);
+        if (frame) {
+            *ret_height_px = read_be(data + at + 5, 2);
+            *ret_width_px = read_be(data + at + 7, 2);
+            return true;
+        }
+        if (length < 2 || length + 2 > image->size_bytes - at)
+            return false;
+        at += 2 + length;
+    }
+    return false;
+}
+
 /* A terminated string that can be shown as it is? */
 static bool is_printable(const char *string, size_t size_bytes)
 {
@@ -260,7 +297,11 @@ int thumb_reply_check(const struct thumb_request *request, struct pool_bytes val
         return -EPROTO;
     if (request->format != IMG_FORMAT_UNKNOWN && request->format != reply.format)
         return -EPROTO;
-    if (img_format_probe(image.data, image.size_bytes) != (enum img_format)reply.format)
+    uint32_t width_px, height_px;
+    if (image.size_bytes > thumb_image_bytes_max(request->box_width_px, request->box_height_px) ||
+        img_format_probe(image.data, image.size_bytes) != (enum img_format)reply.format ||
+        !image_size(&image, (enum img_format)reply.format, &width_px, &height_px) ||
+        width_px != reply.width_px || height_px != reply.height_px)
         return -EPROTO;
     if (reply.width_px < 1 || reply.width_px > request->box_width_px || reply.height_px < 1 ||
         reply.height_px > request->box_height_px)
@@ -281,7 +322,7 @@ const char *thumb_failure_words(const char *message, char *slug, size_t slug_siz
 {
     const char *tab = strchr(message, '\t');
     const size_t length = tab ? (size_t)(tab - message) : 0;
-    if (length == 0 || length >= slug_size ||
+    if (length == 0 || length >= slug_size || message[0] == '-' ||
         strspn(message, "abcdefghijklmnopqrstuvwxyz-") != length) {
         strncpy(slug, "failed", slug_size - 1);
         slug[slug_size - 1] = '\0';

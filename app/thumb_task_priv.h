@@ -51,6 +51,12 @@ bool thumb_format_is_wide(enum img_format format);
 /** The task itself. A failure's message is "slug\twords". */
 int thumb_task_run(struct pool_call *call);
 
+/** No thumbnail of that box has more bytes: what does not compress, in either format. */
+static inline uint64_t thumb_image_bytes_max(uint32_t box_width_px, uint32_t box_height_px)
+{
+    return 65536 + 5 * (uint64_t)box_width_px * box_height_px;
+}
+
 /** Take a result apart, trusting nothing in it.
  *  ret_image: borrowed from value.  Returns 0, or -EPROTO if it cannot be an answer to request. */
 int thumb_reply_check(const struct thumb_request *request, struct pool_bytes value,

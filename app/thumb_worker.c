@@ -77,7 +77,8 @@ int thumb_prepare_run(struct pool_call *call)
         return pool_call_fail(call, r, "cannot limit a worker: %s", strerror(-r));
     worker->confined = true;
     worker->kind = setup.sandbox.kind;
-    if (worker->sandbox.landlock_abi > 0 || worker->sandbox.seccomp || setup.may_be_unconfined)
+    /* Landlock alone would leave sockets and signals, and in its first versions truncation. */
+    if (worker->sandbox.seccomp || setup.may_be_unconfined)
         return 0;
     thumb_confinement_describe(&worker->sandbox, words, sizeof(words));
     return pool_call_fail(call, -EPERM,

@@ -214,6 +214,22 @@ ATTEMPT(make_memory_executable_later)
     return mprotect(memory, 4096, PROT_READ | PROT_EXEC);
 }
 
+/* Memory that no limit counts. */
+ATTEMPT(map_a_memory_file)
+{
+    const int memory = memfd_create("memory", MFD_CLOEXEC);
+    if (memory < 0 || ftruncate(memory, 4096) < 0)
+        return 0; /* nothing was shown */
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0) == MAP_FAILED ? -1 : 0;
+}
+
+ATTEMPT(map_shared_memory)
+{
+    return mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0) == MAP_FAILED
+               ? -1
+               : 0;
+}
+
 /* ---- Others -------------------------------------------------------------------------------- */
 
 ATTEMPT(trace_the_parent)
@@ -244,6 +260,12 @@ ATTEMPT(signal_by_descriptor)
     return pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
 }
 
+ATTEMPT(starve_the_parent)
+{
+    const struct sched_param none = {.sched_priority = 0};
+    return sched_setscheduler(getppid(), SCHED_IDLE, &none);
+}
+
 ATTEMPT(limit_the_parent)
 {
     const struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
@@ -270,7 +292,8 @@ ATTEMPT(connect_by_a_local_socket)
 
 ATTEMPT(use_a_ring)
 {
-    return (int)syscall(SYS_io_uring_setup, 8, NULL);
+    static uint8_t parameters[256]; /* all zero will do */
+    return (int)syscall(SYS_io_uring_setup, 8, parameters);
 }
 
 ATTEMPT(raise_its_own_memory)
@@ -333,11 +356,14 @@ const struct attempt attempts[] = {
     OTHER(start_a_process),
     OTHER(make_memory_executable),
     OTHER(make_memory_executable_later),
+    OTHER(map_a_memory_file),
+    OTHER(map_shared_memory),
     OTHER(trace_the_parent),
     OTHER(read_the_parent),
     OTHER(signal_the_parent),
     OTHER(signal_a_thread_of_the_parent),
     OTHER(signal_by_descriptor),
+    OTHER(starve_the_parent),
     OTHER(limit_the_parent),
     OTHER(connect_by_tcp),
     OTHER(send_by_udp),

@@ -97,6 +97,7 @@ static int commit_it(struct fixture *fixture, const char *folder, const char *na
                                            .source_device = st.st_dev,
                                            .source_inode = st.st_ino,
                                            .source_mode = st.st_mode,
+                                           .source_group = st.st_gid,
                                            .data = data,
                                            .size_bytes = strlen(data)};
     text_cut(&fixture->message, 0);
@@ -152,6 +153,31 @@ static void modes_are_never_wider_than_the_sources(void **state)
         for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++)
             assert_int_equal(unlink(scratch("out/m/%zu.jpg", i)), 0);
     }
+}
+
+static void another_group_gets_the_rights_of_everybody(void **state)
+{
+    (void)state;
+    static const struct {
+        mode_t source, made;
+    } rows[] = {{0640, 0600}, {0644, 0644}, {0664, 0644}, {0660, 0600}, {0604, 0604}};
+    struct fixture fixture;
+    struct stat st;
+    umask(0);
+    fixture_init(&fixture);
+    if (chown("in/source", (uid_t)-1, getegid() + 1) < 0) { /* no right to */
+        fixture_done(&fixture);
+        skip();
+    }
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char name[] = "0.jpg";
+        name[0] = (char)('0' + i);
+        assert_int_equal(chmod("in/source", rows[i].source), 0);
+        assert_int_equal(put(&fixture, "", name, "x"), 0);
+        assert_int_equal(stat(scratch("out/%s", name), &st), 0);
+        assert_int_equal(st.st_mode & 07777, rows[i].made);
+    }
+    fixture_done(&fixture);
 }
 
 static void one_name_is_given_once_in_a_run(void **state)
@@ -355,6 +381,7 @@ int main(int argc, char **argv)
     static const struct test_case tests[] = {
         TEST(a_thumbnail_gets_its_name_and_nothing_else_is_left),
         TEST(modes_are_never_wider_than_the_sources),
+        TEST(another_group_gets_the_rights_of_everybody),
         TEST(one_name_is_given_once_in_a_run),
         TEST(sources_are_never_replaced),
         TEST(only_files_are_replaced),

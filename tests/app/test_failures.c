@@ -141,6 +141,39 @@ static void only_what_failed_is_tried_again_on_request(void **state)
     assert_false(file_exists(scratch(LEDGER)));
 }
 
+/* A file that was named was tried; in its folder it is none to try. */
+static void what_need_not_be_tried_is_not_remembered(void **state)
+{
+    (void)state;
+    make_album();
+    write_text(scratch("in/notes.txt"), "text");
+    struct program_result result = program_run("in/notes.txt", NULL);
+    expect_exit(&result, 1);
+    assert_true(file_exists(scratch(LEDGER)));
+    result = program_run("in", NULL);
+    expect_exit(&result, 0);
+    assert_false(file_exists(scratch(LEDGER)));
+}
+
+static void a_failure_to_open_does_not_pardon_a_killer(void **state)
+{
+    (void)state;
+    const struct program_setup nobody = {.as_nobody = true};
+    make_folder(scratch("in"));
+    make_slow_jpeg(scratch("in/0-slow.jpg"), 5000, 5000, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        struct program_result result = run_and_kill(2, NULL);
+        expect_exit(&result, 1);
+    }
+    /* By somebody who cannot read it, nor what is remembered: the ledger stays as it is. */
+    assert_int_equal(chmod(scratch("in/0-slow.jpg"), 0), 0);
+    struct program_result result = program_run_with(&nobody, "in", "--json", NULL);
+    assert_true(result.exit_code == 1 || result.exit_code == 3);
+    assert_int_equal(chmod(scratch("in/0-slow.jpg"), 0644), 0);
+    result = program_run("in", "--json", NULL);
+    assert_string_equal(error_of(&result, "0-slow.jpg"), "quarantined");
+}
+
 static void a_clean_run_leaves_no_ledger(void **state)
 {
     (void)state;
@@ -258,6 +291,8 @@ int main(int argc, char **argv)
         TEST_LONG(a_file_that_has_changed_begins_anew, 60000),
         TEST_LONG(a_file_that_takes_the_program_along_is_remembered, 60000),
         TEST(only_what_failed_is_tried_again_on_request),
+        TEST(what_need_not_be_tried_is_not_remembered),
+        TEST_LONG(a_failure_to_open_does_not_pardon_a_killer, 60000),
         TEST(a_clean_run_leaves_no_ledger),
         TEST(a_ledger_that_cannot_be_written_is_told_and_stops_nothing),
         TEST(a_cut_picture_fails_unless_a_part_is_wanted),

@@ -492,6 +492,36 @@ static void nobody_is_waited_for_without_end(void **state)
     close(dir_fd);
 }
 
+static bool is_below_ours(const char *path, void *data)
+{
+    ++*(int *)data;
+    return strncmp(path, "/ours/", 6) == 0;
+}
+
+/* A ledger may name any path: looking for one can wake an automounter. */
+static void only_sources_of_the_run_are_looked_for(void **state)
+{
+    (void)state;
+    const int dir_fd = open_root();
+    struct ledger *ledger = open_ledger(dir_fd);
+    int asked = 0;
+    assert_int_equal(fail_it(ledger, dir_fd, "/ours/gone", "damaged", 0), 0);
+    assert_int_equal(fail_it(ledger, dir_fd, "/theirs/gone", "damaged", 0), 0);
+    end_ledger(ledger, dir_fd, false);
+    ledger = open_ledger(dir_fd);
+    ledger_limit(ledger, is_below_ours, &asked);
+    end_ledger(ledger, dir_fd, true);
+    assert_int_equal(asked, 2);
+    ledger = open_ledger(dir_fd);
+    assert_false(knows(ledger, "/ours/gone", "damaged", 0));
+    assert_true(knows(ledger, "/theirs/gone", "damaged", 0));
+    ledger_free(ledger);
+    ledger = open_ledger(dir_fd); /* without a limit; and it has asked for none */
+    end_ledger(ledger, dir_fd, true);
+    assert_false(file_exists(ledger_path()));
+    close(dir_fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -508,6 +538,7 @@ int main(int argc, char **argv)
         TEST(no_death_is_lost_between_two_runs),
         TEST_LONG(a_long_run_does_not_make_a_long_file, 60000),
         TEST_LONG(nobody_is_waited_for_without_end, 60000),
+        TEST(only_sources_of_the_run_are_looked_for),
     };
     return test_run("app ledger runs", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

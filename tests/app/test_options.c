@@ -177,6 +177,7 @@ static void mistakes_are_named(void **state)
         {"--memory 1GB x", "--memory", "'1GB'"},
         {"--memory 18446744073709551615T x", "--memory", "512M"},
         {"--memory M x", "--memory", "'M'"},
+        {"--memory 1\x01 x", "--memory", "'1\\x01'"},
         {"--fail-on errors x", "--fail-on", "'error'"},
         {"--sync=1 x", "--sync", "no argument"},
         {"-f jpg x", "--format", "'jpeg'"},

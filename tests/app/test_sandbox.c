@@ -103,6 +103,7 @@ static struct pool *confined_pool(const struct sandbox_options *sandbox)
     struct thumb_setup setup;
     memset(&setup, 0, sizeof(setup));
     setup.sandbox = *sandbox;
+    setup.may_be_unconfined = sandbox->without_seccomp;
     const struct pool_bytes field = {&setup, sizeof(setup)};
     const struct pool_item item = {.fields = &field, .field_count = 1};
     options.workers = 1;
@@ -133,6 +134,14 @@ static void run(struct pool *pool, const char *task, const struct pool_item *ite
 
 /* ---- Attempts ------------------------------------------------------------------------------ */
 
+/* Errors that say "no", and not that the attempt made no sense or met somebody else's trouble. Its
+ * own descriptor refuses by others: it is open for reading. */
+static bool says_no(int32_t error)
+{
+    return error == EACCES || error == EPERM || error == ENOSYS || error == EBADF ||
+           error == EINVAL;
+}
+
 /* Returns whether the attempt was refused, by an error or by death. */
 static bool is_refused(struct pool *pool, uint32_t number, const char *path, const char *other)
 {
@@ -157,7 +166,7 @@ static bool is_refused(struct pool *pool, uint32_t number, const char *path, con
     if (r < 0 && !by_death)
         fail_msg("%s: %s", attempts[number].name, error.message);
     pool_future_free(future);
-    return by_death || code != 0;
+    return by_death || says_no(code);
 }
 
 /* Every attempt, or those on paths, is refused, and the file is as it was. */
@@ -273,8 +282,7 @@ static void a_worker_that_nothing_confines_is_refused_by_default(void **state)
     struct thumb_setup setup;
     memset(&setup, 0, sizeof(setup));
     setup.sandbox = usual(SANDBOX_NARROW);
-    setup.sandbox.landlock_abi_max = 0;
-    setup.sandbox.without_seccomp = true;
+    setup.sandbox.without_seccomp = true; /* Landlock alone has gaps */
     for (unsigned allowed = 0; allowed < 2; allowed++) {
         setup.may_be_unconfined = allowed;
         const struct pool_bytes field = {&setup, sizeof(setup)};

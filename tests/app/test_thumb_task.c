@@ -171,12 +171,15 @@ static void answers_are_not_believed(void **state)
                                      .decoder = "libpng"};
     struct thumb_reply reply, checked;
     struct pool_bytes image;
+    char *large = keep(calloc(1, thumb_image_bytes_max(64, 64) + 1));
+    memcpy(large, jpeg, size_bytes);
     reply = good;
     assert_int_equal(thumb_reply_check(&usual, answer(&reply, jpeg, size_bytes), &checked, &image),
                      0);
     assert_int_equal(image.size_bytes, size_bytes);
-    for (int spoil = 0; spoil < 11; spoil++) {
+    for (int spoil = 0; spoil < 17; spoil++) {
         struct thumb_request request = usual;
+        const char *from = jpeg;
         size_t bytes = size_bytes;
         reply = good;
         switch (spoil) {
@@ -210,11 +213,30 @@ static void answers_are_not_believed(void **state)
         case 9:
             bytes = 1;
             break;
+        case 10: /* a size that the picture itself does not say */
+            reply.width_px = 39;
+            break;
+        case 11:
+            reply.height_px = 21;
+            break;
+        case 12: /* cut before it says one */
+            bytes = 20;
+            break;
+        case 13:
+            from = large;
+            bytes = thumb_image_bytes_max(64, 64) + 1;
+            break;
+        case 14:
+            memset(reply.damage, 'x', sizeof(reply.damage));
+            break;
+        case 15: /* nobody asked for partial pictures */
+            reply.damage[0] = 'x';
+            break;
         default:
             reply.source_format = UINT32_MAX;
             break;
         }
-        if (thumb_reply_check(&request, answer(&reply, jpeg, bytes), &checked, &image) != -EPROTO)
+        if (thumb_reply_check(&request, answer(&reply, from, bytes), &checked, &image) != -EPROTO)
             fail_msg("believed: %d", spoil);
     }
     const struct pool_bytes none = {NULL, 0}, little = {jpeg, sizeof(reply) - 1};
@@ -236,6 +258,7 @@ static void failure_messages_are_taken_apart(void **state)
         {"\x1b[31m\twords", "failed", "\x1b[31m\twords"},
         {"a-slug-that-is-too-long-for-the-buffer\twords", "failed",
          "a-slug-that-is-too-long-for-the-buffer\twords"},
+        {"-x\twords", "failed", "-x\twords"},
         {"", "failed", ""},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
