@@ -289,6 +289,10 @@ const struct option_row option_rows[] = {
      "none, truncated, error, warning: from which damage on a\n"
      "picture fails; a tolerated one is labelled partial\n(default: error)",
      apply_fail_on, 0},
+    {0, "fast", NULL,
+     "may stop reading a progressive JPEG after what the thumbnail\n"
+     "needs; damage further on goes unseen",
+     NULL, FLAG(fast)},
     {0, "retry-failed", NULL, "only what failed last time, whatever it did then", NULL,
      FLAG(retry_failed)},
     {0, "no-sandbox", NULL, "go on where the kernel cannot confine the workers", NULL,

@@ -37,6 +37,7 @@ struct options {
     uint64_t pixels_max;
     uint64_t memory_bytes; /* of a worker; 0: no limit */
     enum img_fail_on fail_on;
+    bool fast;
     bool no_sandbox;
     bool retry_failed;
     bool sync;

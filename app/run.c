@@ -397,6 +397,7 @@ static struct thumb_request request_of(const struct options *options)
     request.pixels_max = options->pixels_max;
     request.memory_bytes = options->memory_bytes;
     request.fail_on = (uint32_t)options->fail_on;
+    request.fast = options->fast;
     if (options->timeout_ms > 0) /* some decoders use several threads */
         request.cpu_seconds =
             (CPU_SLACK_SEC + 2 * (unsigned)options->timeout_ms / 1000) * pool_cpu_count();

@@ -200,6 +200,7 @@ static int make_thumbnail(struct pool_call *call, struct thumb_worker *worker,
     options.pixels_max = request->pixels_max;
     options.memory_bytes = request->memory_bytes;
     options.fail_on = (enum img_fail_on)request->fail_on;
+    options.fast = request->fast != 0;
     options.cancelled = thumb_cancelled;
     options.cancel_data = call;
     r = img_thumbnail(worker->context, worker->buffer, size_bytes, &options, &thumbnail, &error);

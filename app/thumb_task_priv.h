@@ -26,6 +26,7 @@ struct thumb_request {
     uint64_t pixels_max;
     uint64_t memory_bytes; /* for one picture with all that it takes; 0: no limit */
     uint32_t fail_on;      /* enum img_fail_on */
+    uint32_t fast;         /* a bool */
     uint32_t cpu_seconds;  /* of a confined worker; 0: no limit */
 };
 

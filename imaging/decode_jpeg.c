@@ -21,13 +21,12 @@
 #include "error_priv.h"
 #include "exif_priv.h"
 #include "fit_priv.h"
+#include "jpeg_planes_priv.h"
 #include "jpeg_segments_priv.h"
 
-/* What is left to the resampler after the scaled decoding: with less, the scaled transform's own
- * blur would show; with more, time is lost. Where chroma has half the luma's samples in one
- * direction only, its samples at 1/8 are means of 16 pixels in that direction. */
-#define SHRINK_LEFT_MIN        1.9
-#define SHRINK_LEFT_MIN_UNEVEN 3.8
+/* Where chroma has half the luma's samples in one direction only, libjpeg's samples at 1/8 are
+ * means of 16 pixels in that direction. */
+#define SHRINK_LEFT_MIN_UNEVEN (2 * IMG_JPEG_SHRINK_LEFT_MIN)
 
 /* A scan can cost a few bytes and a walk over the whole picture: pixels times scans are limited
  * to this many times the limit of the pixels. */
@@ -248,10 +247,10 @@ static bool chroma_is_uneven(const struct jpeg_decompress_struct *cinfo)
 
 static unsigned scale_choose(const struct jpeg_decompress_struct *cinfo, double shrink)
 {
-    if (shrink / 8 >= (chroma_is_uneven(cinfo) ? SHRINK_LEFT_MIN_UNEVEN : SHRINK_LEFT_MIN))
+    if (shrink / 8 >= (chroma_is_uneven(cinfo) ? SHRINK_LEFT_MIN_UNEVEN : IMG_JPEG_SHRINK_LEFT_MIN))
         return 8;
     unsigned denominator = 4;
-    while (denominator > 1 && shrink / denominator < SHRINK_LEFT_MIN)
+    while (denominator > 1 && shrink / denominator < IMG_JPEG_SHRINK_LEFT_MIN)
         denominator /= 2;
     return denominator;
 }

@@ -32,11 +32,36 @@ struct img_raster {
     size_t icc_bytes;
 };
 
-/** Both functions return 0 or a negative errno value, which the decoder hands on. */
+/** One plane of a picture that comes in planes, likewise. */
+struct img_plane {
+    uint32_t width_px;
+    uint32_t height_px;
+    double area_width_px;
+    double area_height_px;
+};
+
+/** A picture of eight bits a sample that a decoder pushes plane by plane: one plane is gray; three
+ *  are Y, Cb and Cr as JFIF defines them, each of its own size, all of the same area. */
+struct img_planar_raster {
+    uint32_t source_width_px; /* as stored: neither shrunk nor turned */
+    uint32_t source_height_px;
+    unsigned plane_count; /* 1 or 3 */
+    struct img_plane planes[3];
+    int orientation;    /* 1..8, still to be applied */
+    const uint8_t *icc; /* borrowed for the call; NULL: none */
+    size_t icc_bytes;
+};
+
+/** The functions return 0 or a negative errno value, which the decoder hands on. A second begin, of
+ *  either kind, starts the picture anew: what came before is forgotten. */
 struct img_sink {
     int (*begin)(struct img_sink *sink, const struct img_raster *raster);
     /* rows: borrowed for the call; count rows, stride_bytes apart. */
     int (*rows)(struct img_sink *sink, const uint8_t *rows, size_t stride_bytes, uint32_t count);
+    /* The same in planes. Rows of the planes may come in any interleaving. */
+    int (*begin_planar)(struct img_sink *sink, const struct img_planar_raster *raster);
+    int (*plane_rows)(struct img_sink *sink, unsigned plane, const uint8_t *rows,
+                      size_t stride_bytes, uint32_t count);
 };
 
 /** One picture to decode; all members are borrowed for the call. */
@@ -67,14 +92,20 @@ static inline bool img_fail_on_tolerates(enum img_fail_on fail_on, int code)
 struct img_decoder {
     const char *name;       /* static storage */
     enum img_format format; /* IMG_FORMAT_UNKNOWN: every known format */
+    /* Returns 0, -EAGAIN: this picture is not for this decoder, the next one of the table has it
+     * (also after rows were pushed: the next begins anew); or another negative errno value. */
     int (*decode)(const struct img_decode_job *job);
 };
 
-/** The first decoder of the table that takes the format; there is one for every known format. */
-const struct img_decoder *img_decoder_find(enum img_format format);
+/** The first decoder of the table, or the first behind `after`, that takes the format; there is one
+ *  for every known format that never says -EAGAIN. */
+const struct img_decoder *img_decoder_find(enum img_format format, const struct img_decoder *after);
 
 int img_decode_jpeg(const struct img_decode_job *job);
+int img_decode_jpeg_fast(const struct img_decode_job *job);
+int img_decode_jpeg_progressive(const struct img_decode_job *job);
 int img_decode_png(const struct img_decode_job *job);
+int img_decode_png_fast(const struct img_decode_job *job);
 int img_decode_vips(const struct img_decode_job *job);
 
 #endif

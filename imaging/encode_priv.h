@@ -5,6 +5,7 @@
 #include "buffer_priv.h"
 #include "imaging.h"
 #include "picture_priv.h"
+#include "planes_priv.h"
 
 /** What format the thumbnail gets: as asked, or by whether a pixel is transparent. */
 enum img_format img_encode_choose(const struct img_picture *picture, enum img_format asked);
@@ -21,6 +22,9 @@ int img_encode(struct img_picture *picture, enum img_format format,
 /* Encoders of one format each. JPEG takes GRAY and RGB alone. */
 int img_encode_jpeg(const struct img_picture *picture, int quality, struct img_buffer *output,
                     size_t *ret_size_bytes, struct img_error *error);
+/** planes: upright, chroma halved; they are written as they are, in 4:2:0. */
+int img_encode_jpeg_planes(const struct img_planes *planes, int quality, struct img_buffer *output,
+                           size_t *ret_size_bytes, struct img_error *error);
 int img_encode_png(const struct img_picture *picture, struct img_buffer *output,
                    size_t *ret_size_bytes, struct img_error *error);
 

@@ -103,7 +103,11 @@ const char *img_error_name(int code);
  *  JPEG XL, BMP) come out whole or not at all.
  *  A picture fails at every level when its header is damaged, when not one row of it can be had
  *  (of a JPEG: one row of blocks), and when a limit forbids it: the limits are the same for lax
- *  decodings. */
+ *  decodings.
+ *
+ *  A level speaks of what is decoded, which for a small thumbnail need not be all: of a progressive
+ *  JPEG the scans that it has no use for are passed over by their markers. That the file goes on to
+ *  its end is always seen, unless fast is set; bad codes inside those scans are not. */
 enum img_fail_on {
     IMG_FAIL_ON_NONE,      /* fails only if nothing can be decoded */
     IMG_FAIL_ON_TRUNCATED, /* early ends (-EPIPE); bad codes and wrong checksums are tolerated */
@@ -121,6 +125,9 @@ struct img_options {
     int quality; /* of JPEG, 1..100 */
     uint8_t background[3];    /* R, G, B below transparent pixels where the output has no alpha */
     enum img_fail_on fail_on; /* from which damage on the picture fails */
+    /* May stop reading a progressive JPEG after what the thumbnail needs, but for less than one
+     * gray level: mostly after the first scan. Damage further on, and a missing end, go unseen. */
+    bool fast;
     /* Limits. The scans are counted while they are read; all else is checked before anything is
      * allocated for the pixels. */
     uint64_t pixels_max; /* a header that claims more is refused */
@@ -140,7 +147,7 @@ struct img_options {
 #define IMG_OPTIONS_INIT                                                                           \
     {                                                                                              \
         .box_width_px = 256, .box_height_px = 256, .format = IMG_FORMAT_UNKNOWN, .quality = 80,    \
-        .background = {255, 255, 255}, .fail_on = IMG_FAIL_ON_ERROR,                               \
+        .background = {255, 255, 255}, .fail_on = IMG_FAIL_ON_ERROR, .fast = false,                \
         .pixels_max = UINT64_C(512) * 1000 * 1000, .scans_max = 500, .frames_max = 10000,          \
         .memory_bytes = 0, .cancelled = NULL, .cancel_data = NULL                                  \
     }
@@ -159,7 +166,7 @@ struct img_thumbnail {
     /* code 0: the picture is whole. Else it is partial, as fail_on allows: what the strict decoding
      * said, -EBADMSG or -EPIPE and its words. */
     struct img_error damage;
-    const char *decoder;  /* "libjpeg-turbo", "libpng" or "libvips": static storage */
+    const char *decoder;  /* "thumbpool", "libjpeg-turbo", "libpng" or "libvips": static storage */
     uint32_t decode_us;   /* time spent, in microseconds: decode includes the first shrink */
     uint32_t resample_us; /* resampling, colour conversion and turning */
     uint32_t encode_us;
@@ -203,8 +210,8 @@ int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_
 int img_libraries_prepare(uint64_t memory_bytes, struct img_error *reterr_error);
 
 /** Describe the decoders and encoders in use, one "name version" a line, each line ending in a
- *  newline: libjpeg-turbo, libpng, lcms2, and libvips, which is loaded for this, with the formats
- *  it brings, or a line that says why it is not available.
+ *  newline: libjpeg-turbo, libpng, libdeflate, lcms2, and libvips, which is loaded for this, with
+ *  the formats it brings, or a line that says why it is not available.
  *  buffer: size_bytes bytes, always terminated. Returns the length that the whole text needs
  *  without its terminator, like snprintf. */
 size_t img_libraries_describe(char *buffer, size_t size_bytes);

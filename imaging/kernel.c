@@ -2,92 +2,248 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
-#define LOBES 3
+#define LOBES      3
+#define SHIFT_MAX  22
+#define KEEP_BYTES ((size_t)2 * 1024 * 1024) /* what a picture may leave behind per array */
 
-static double lanczos(double x)
+/* The same arrays while they are written. */
+struct kernel_arrays {
+    uint32_t *first;
+    uint32_t *taps;
+    float *weights;
+    int16_t *whole;
+};
+
+/* ---- Weights ---- */
+
+/* An angle that grows by a constant step: its sine without a call for each. */
+struct turning {
+    double sine, cosine;
+};
+
+static struct turning turning_start(double angle)
 {
-    x = fabs(x);
-    if (x < 1e-9)
-        return 1;
-    if (x >= LOBES)
-        return 0;
-    const double pi_x = x * M_PI;
-    return LOBES * sin(pi_x) * sin(pi_x / LOBES) / (pi_x * pi_x);
+    return (struct turning){sin(angle), cos(angle)};
 }
 
-/* The weight of a source pixel. A pixel that the picture covers in part counts in part, with its
- * centre in the middle of that part. */
-static double weight_of(uint32_t pixel, double centre, double scale, double area_px)
+static inline struct turning turned_by(struct turning from, struct turning step)
 {
-    double covered = area_px - pixel;
-    if (covered > 1)
-        covered = 1;
+    return (struct turning){from.sine * step.cosine + from.cosine * step.sine,
+                            from.cosine * step.cosine - from.sine * step.sine};
+}
+
+/* What all destination pixels have in common. */
+struct spread {
+    double step;
+    double scale;
+    struct turning turn; /* of pi / LOBES a pixel, scaled */
+};
+
+/* The product of sinc(x) and sinc(x / 3), with the sine of pi x / 3 alone: that of the threefold
+ * angle is 3 s - 4 s^3. */
+static inline double lanczos(double x, double sine)
+{
+    if (fabs(x) < 1e-7)
+        return 1;
+    if (fabs(x) >= LOBES)
+        return 0;
+    const double square = sine * sine;
+    return LOBES / (M_PI * M_PI) * square * (3 - 4 * square) / (x * x);
+}
+
+/* The weight of a pixel that the picture covers in part: it counts in part, with its centre in the
+ * middle of that part. */
+static double weight_of_part(uint32_t pixel, double covered, double centre, double scale)
+{
     if (covered <= 0)
         return 0;
-    return covered * lanczos((pixel + covered / 2 - centre) / scale);
+    const double x = (pixel + covered / 2 - centre) / scale;
+    return covered * lanczos(x, sin(x * M_PI / LOBES));
 }
 
 /* At scale 1 every pixel is copied. */
-static void pixel_copy(struct img_kernel *kernel, uint32_t index)
+static void pixel_copy(const struct kernel_arrays *arrays, uint32_t index, uint32_t stride,
+                       bool even)
 {
-    kernel->first[index] = index;
-    kernel->taps[index] = 1;
-    kernel->weights[(size_t)index * kernel->taps_max] = 1;
+    const uint32_t lead = even ? index % 2 : 0;
+    float *weights = arrays->weights + (size_t)index * stride;
+    arrays->first[index] = index - lead;
+    arrays->taps[index] = 1 + lead;
+    weights[0] = 0;
+    weights[lead] = 1;
 }
 
-/* One destination pixel. raw has room for every tap. */
-static void pixel_weigh(struct img_kernel *kernel, uint32_t index, double *raw, uint32_t source_px,
-                        double area_px)
+/* A mean over a pixel is more than the value in its midst by 1/24 of the second difference. Taking
+ * that from the source's pixels is the same as taking it from the weights; past its edges the
+ * source goes on as its last pixel. */
+static void means_undo(float *weights, uint32_t count, bool at_start, bool at_end)
 {
-    const double step = area_px / kernel->count;
-    const double scale = step > 1 ? step : 1;
-    const double centre = (index + 0.5) * step;
+    float before = at_start ? weights[0] : 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const float here = weights[i];
+        const float after = i + 1 < count ? weights[i + 1] : at_end ? here : 0;
+        weights[i] = here + (2 * here - before - after) * (1.0f / 24);
+        before = here;
+    }
+}
+
+/* One destination pixel. */
+static void pixel_weigh(const struct kernel_arrays *arrays, uint32_t index, uint32_t stride,
+                        const struct img_axis *axis, const struct spread *spread)
+{
+    const double scale = spread->scale;
+    const double centre = axis->origin_px + (index + 0.5) * spread->step;
     const double low = floor(centre - LOBES * scale);
     const double high = ceil(centre + LOBES * scale);
-    const uint32_t from = low > 0 ? (uint32_t)low : 0;
-    const uint32_t to = high < source_px ? (uint32_t)high : source_px;
+    const double margin = axis->means ? 1 : 0;
+    uint32_t from = low > margin ? (uint32_t)(low - margin) : 0;
+    const uint32_t to =
+        high + margin < axis->source_px ? (uint32_t)(high + margin) : axis->source_px;
+    if (axis->even)
+        from -= from % 2;
 
+    const double start = (from + 0.5 - centre) / scale;
+    struct turning turning = turning_start(start * M_PI / LOBES);
+    float *weights = arrays->weights + (size_t)index * stride;
+    const double per_pixel = 1 / scale;
+    const uint32_t whole_to = to <= axis->area_px ? to : (uint32_t)axis->area_px;
     double sum = 0;
-    for (uint32_t i = from; i < to; i++) {
-        raw[i - from] = weight_of(i, centre, scale, area_px);
-        sum += raw[i - from];
+    for (uint32_t i = from; i < whole_to; i++) {
+        const double weight = lanczos((i + 0.5 - centre) * per_pixel, turning.sine);
+        turning = turned_by(turning, spread->turn);
+        weights[i - from] = (float)weight;
+        sum += weight;
     }
-    kernel->first[index] = from;
-    kernel->taps[index] = to - from;
-    float *weights = kernel->weights + (size_t)index * kernel->taps_max;
+    for (uint32_t i = whole_to > from ? whole_to : from; i < to; i++) {
+        const double weight = weight_of_part(i, axis->area_px - i, centre, scale);
+        weights[i - from] = (float)weight;
+        sum += weight;
+    }
+    arrays->first[index] = from;
+    arrays->taps[index] = to - from;
+    const double factor = 1 / sum;
     for (uint32_t i = 0; i < to - from; i++)
-        weights[i] = (float)(raw[i] / sum);
+        weights[i] = (float)(weights[i] * factor);
+    if (axis->means)
+        means_undo(weights, to - from, from == 0, to == axis->source_px);
 }
 
-int img_kernel_init(struct img_kernel *kernel, uint32_t source_px, double area_px, uint32_t count)
+/* ---- Whole numbers ---- */
+
+/* The most bits of fraction with which neither a weight leaves 16 bits nor a sum 32, with room for
+ * what rounding adds: a weight is at most 1 off, and the sum of all magnitudes 1 a lobe. */
+static unsigned shift_choose(const struct kernel_arrays *arrays, const struct img_kernel *kernel,
+                             uint32_t sample_max)
 {
-    const double step = area_px / count;
-    kernel->taps_max = (uint32_t)ceil(2 * LOBES * (step > 1 ? step : 1)) + 2; /* both ends */
-    kernel->count = count;
-    kernel->first = calloc(count, sizeof(*kernel->first));
-    kernel->taps = calloc(count, sizeof(*kernel->taps));
-    kernel->weights = calloc(count, kernel->taps_max * sizeof(*kernel->weights));
-    double *raw = calloc(kernel->taps_max, sizeof(*raw));
-    int r = kernel->first && kernel->taps && kernel->weights && raw ? 0 : -ENOMEM;
-    if (r == 0) {
-        for (uint32_t d = 0; d < count; d++)
-            if (area_px == count)
-                pixel_copy(kernel, d);
-            else
-                pixel_weigh(kernel, d, raw, source_px, area_px);
-    } else {
-        img_kernel_done(kernel);
+    float largest = 0;
+    double most = 0;
+    for (uint32_t d = 0; d < kernel->count; d++) {
+        const float *weights = arrays->weights + (size_t)d * kernel->stride;
+        double sum = 0;
+        for (uint32_t i = 0; i < arrays->taps[d]; i++) {
+            const float magnitude = fabsf(weights[i]);
+            sum += magnitude;
+            largest = magnitude > largest ? magnitude : largest;
+        }
+        most = sum > most ? sum : most;
     }
-    free(raw);
-    return r;
+    unsigned shift = SHIFT_MAX; /* bits */
+    while (shift > 1 && (ldexp(largest, (int)shift) + 1 > INT16_MAX ||
+                         (ldexp(most, (int)shift) + 8) * sample_max > INT32_MAX - (1 << 24)))
+        shift--;
+    return shift;
+}
+
+/* Rounding is carried from weight to weight, so that nothing is lost over a few of them. */
+static void pixel_round(const struct kernel_arrays *arrays, const struct img_kernel *kernel,
+                        uint32_t index)
+{
+    const float *weights = arrays->weights + (size_t)index * kernel->stride;
+    int16_t *whole = arrays->whole + (size_t)index * kernel->stride;
+    const uint32_t taps = arrays->taps[index];
+    const int32_t one = 1 << kernel->shift;
+    double sum = one + 0.5; /* never below 0, so that dropping the fraction rounds */
+    int32_t given = one;
+    for (uint32_t i = 0; i < taps; i++) {
+        sum += (double)weights[i] * one;
+        const int32_t due = i + 1 < taps ? (int32_t)sum : 2 * one;
+        whole[i] = (int16_t)(due - given);
+        given = due;
+    }
+    memset(whole + taps, 0, (kernel->stride - taps) * sizeof(*whole));
+}
+
+/* ---- Both ---- */
+
+static int arrays_need(struct img_kernel *kernel, bool whole, struct kernel_arrays *arrays)
+{
+    /* A kernel of the longest side and the largest box has some ten million weights. */
+    const size_t weights = (size_t)kernel->count * kernel->stride;
+    struct img_buffer *room = kernel->room;
+    for (unsigned i = 0; i < 4; i++)
+        img_buffer_trim(&room[i], KEEP_BYTES);
+    if (img_buffer_need(&room[0], kernel->count * sizeof(*arrays->first)) < 0 ||
+        img_buffer_need(&room[1], kernel->count * sizeof(*arrays->taps)) < 0 ||
+        img_buffer_need(&room[2], weights * sizeof(*arrays->weights)) < 0 ||
+        (whole && img_buffer_need(&room[3], weights * sizeof(*arrays->whole)) < 0))
+        return -ENOMEM;
+    arrays->first = (uint32_t *)(void *)room[0].data;
+    arrays->taps = (uint32_t *)(void *)room[1].data;
+    arrays->weights = (float *)(void *)room[2].data;
+    arrays->whole = whole ? (int16_t *)(void *)room[3].data : NULL;
+    return 0;
+}
+
+int img_kernel_init(struct img_kernel *kernel, const struct img_axis *axis)
+{
+    struct kernel_arrays arrays;
+    const uint32_t count = axis->count;
+    const double step = axis->step_px > 0 ? axis->step_px : axis->area_px / count;
+    const bool copies =
+        step == 1 && axis->origin_px == 0 && count <= axis->source_px && !axis->means;
+    const double scale = step > 1 ? step : 1;
+    const struct spread spread = {step, scale, turning_start(M_PI / LOBES / scale)};
+    const double reach = ceil(2 * LOBES * scale) + 5; /* with both ends */
+    const uint32_t taps_max = reach < axis->source_px ? (uint32_t)reach : axis->source_px;
+    kernel->count = count;
+    kernel->copies = copies;
+    kernel->stride = (taps_max + IMG_KERNEL_GROUP - 1) / IMG_KERNEL_GROUP * IMG_KERNEL_GROUP;
+    if (arrays_need(kernel, axis->sample_max > 0, &arrays) < 0)
+        return -ENOMEM;
+    kernel->first = arrays.first;
+    kernel->taps = arrays.taps;
+    kernel->weights = arrays.weights;
+    kernel->whole = arrays.whole;
+    for (uint32_t d = 0; d < count; d++)
+        if (copies)
+            pixel_copy(&arrays, d, kernel->stride, axis->even);
+        else
+            pixel_weigh(&arrays, d, kernel->stride, axis, &spread);
+    if (arrays.whole) {
+        kernel->shift = shift_choose(&arrays, kernel, axis->sample_max);
+        for (uint32_t d = 0; d < count; d++)
+            pixel_round(&arrays, kernel, d);
+    }
+    return 0;
+}
+
+void img_kernel_borrow(struct img_kernel *kernel, const struct img_kernel *from)
+{
+    kernel->count = from->count;
+    kernel->stride = from->stride;
+    kernel->shift = from->shift;
+    kernel->copies = from->copies;
+    kernel->first = from->first;
+    kernel->taps = from->taps;
+    kernel->weights = from->weights;
+    kernel->whole = from->whole;
 }
 
 void img_kernel_done(struct img_kernel *kernel)
 {
-    free(kernel->first);
-    free(kernel->taps);
-    free(kernel->weights);
+    for (unsigned i = 0; i < 4; i++)
+        img_buffer_done(&kernel->room[i]);
     *kernel = (struct img_kernel){0};
 }

@@ -2,23 +2,53 @@
 #ifndef IMAGING_KERNEL_PRIV_H
 #define IMAGING_KERNEL_PRIV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "buffer_priv.h"
+
+/* The whole numbers of a pixel are followed by zeros up to a multiple of this many. */
+#define IMG_KERNEL_GROUP 16
+
 /** The weights of one axis. Destination pixel d is the sum of taps[d] source pixels, from
- *  first[d] on, with the weights from weights + d * taps_max on. The weights of a pixel sum to 1;
- *  both first[d] and first[d] + taps[d] never decrease with d. */
+ *  first[d] on, with the weights from weights + d * stride on. The weights of a pixel sum to 1;
+ *  both first[d] and first[d] + taps[d] never decrease with d.
+ *  Where whole numbers were asked for, whole has the same weights times 2^shift, and theirs sum to
+ *  2^shift exactly. A zeroed kernel is valid; memory stays until img_kernel_done(). */
 struct img_kernel {
     uint32_t count; /* of destination pixels */
-    uint32_t taps_max;
-    uint32_t *first; /* owned */
-    uint32_t *taps;  /* owned */
-    float *weights;  /* owned */
+    uint32_t stride;
+    unsigned shift;
+    bool copies; /* pixel d is source pixel d */
+    const uint32_t *first;
+    const uint32_t *taps;
+    const float *weights;
+    const int16_t *whole; /* NULL: not asked for */
+    struct img_buffer room[4];
 };
 
-/** Lanczos-3 from the first area_px of source_px pixels to count pixels.
- *  area_px: over 0, at most source_px; its last pixel may be covered in part.
- *  kernel: must be zeroed or done. Returns 0 or -ENOMEM. */
-int img_kernel_init(struct img_kernel *kernel, uint32_t source_px, double area_px, uint32_t count);
+/** How the pixels of one axis lie on the source. */
+struct img_axis {
+    uint32_t source_px;
+    double area_px;   /* over 0, at most source_px: the part from the first on that makes the
+                       * picture; its last pixel may be covered in part */
+    uint32_t count;   /* of destination pixels */
+    double step_px;   /* from one to the next; 0: area_px / count */
+    double origin_px; /* where the first begins; less than a step off the area */
+    /* The source's pixels are means over their width, as those of a JPEG at 1/8 are, and blurred by
+     * it: the weights undo that, as far as such pixels can tell. */
+    bool means;
+    /* The largest magnitude that whole weights will be multiplied with: no sum of products leaves
+     * 31 bits. 0: no whole numbers. */
+    uint32_t sample_max;
+    bool even; /* every first[d] is even; a weight of 0 may come first */
+};
+
+/** Lanczos-3. Returns 0 or -ENOMEM. */
+int img_kernel_init(struct img_kernel *kernel, const struct img_axis *axis);
+
+/** Be the same as another, whose arrays are borrowed: until either is made anew or released. */
+void img_kernel_borrow(struct img_kernel *kernel, const struct img_kernel *from);
 
 /** Release; zeroed kernels are fine. */
 void img_kernel_done(struct img_kernel *kernel);

@@ -9,6 +9,9 @@
 #include "buffer_priv.h"
 #include "kernel_priv.h"
 #include "picture_priv.h"
+#include "resample_rows_priv.h"
+
+struct img_resampler;
 
 struct img_resample_spec {
     uint32_t source_width_px; /* of the rows */
@@ -17,33 +20,48 @@ struct img_resample_spec {
     double area_height_px;
     enum img_layout layout;
     unsigned depth_bits; /* 8, or 16 in the machine's byte order */
-    uint32_t width_px;   /* of the result; at most the area's, rounded up */
+    uint32_t width_px;   /* of the result */
     uint32_t height_px;
+    /* How far apart the result's pixels are in the source, and where the first begins; a step of 0:
+     * they share the area evenly. */
+    double step_width_px, step_height_px;
+    double origin_width_px, origin_height_px;
+    bool means_width, means_height; /* see struct img_axis */
+    bool wide; /* of GRAY alone: the result is of int16_t, with IMG_ROWS_BETWEEN_BITS of fraction,
+                * and may overshoot 0 and 255; it must be aligned for them */
+    const struct img_row_loops *loops; /* NULL: the best that there are */
+    /* A resampler that has begun with the same numbers, and begins nothing else until this one is
+     * complete: its kernels are borrowed. NULL: none. */
+    const struct img_resampler *like;
 };
 
 /** A zeroed resampler is valid; memory stays for the next picture until img_resample_done(). */
 struct img_resampler {
     struct img_resample_spec spec;
     unsigned channels;
-    size_t row_samples; /* of a source row */
+    bool alpha;            /* in the layout */
+    bool floats;           /* now; else whole numbers */
+    size_t row_samples;    /* of a source row */
+    size_t sum_row_stride; /* in sums */
     struct img_kernel across;
     struct img_kernel down;
     uint8_t *result; /* borrowed */
 
-    struct img_buffer waiting; /* source rows that came since the last flush */
+    struct img_buffer waiting; /* source rows that came since the last batch */
     uint32_t waiting_first;    /* their first row's number: so many are already added */
     uint32_t waiting_count;
 
-    struct img_buffer sums; /* a ring of rows of floats, one for each unfinished result row */
+    struct img_buffer sums; /* a ring of rows, one for each unfinished result row */
     uint32_t sums_rows;
     uint32_t opened;   /* result rows before this one have been given a ring row */
     uint32_t complete; /* ... have all their source rows */
     uint32_t finished; /* ... are in the result */
 
-    struct img_buffer lanes; /* four sum rows interleaved, for the pass along the rows */
+    struct img_buffer block; /* a batch of source rows, as numbers, for one block of columns */
+    struct img_buffer line;  /* what goes into the pass along the rows */
 };
 
-/** Start a picture. result: borrowed until the last row; width * height * channels bytes.
+/** Start a picture. result: borrowed until the last row; width * height * channels samples.
  *  Returns 0 or -ENOMEM. */
 int img_resample_begin(struct img_resampler *resampler, const struct img_resample_spec *spec,
                        uint8_t *result);

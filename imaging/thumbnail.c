@@ -1,5 +1,8 @@
 /* thumbnail.c: the pipeline. The decoder pushes rows into a sink, which is the resampler with a
- * clock around it; what follows works on the small picture. */
+ * clock around it; what follows works on the small picture.
+ *
+ * A picture that comes in planes of Y, Cb and Cr stays so, each plane with a resampler of its own,
+ * if the thumbnail is a JPEG in the same colours. Else the small planes become RGB. */
 #include "imaging.h"
 
 #include <errno.h>
@@ -14,9 +17,11 @@
 #include "error_priv.h"
 #include "fit_priv.h"
 #include "orient_priv.h"
+#include "planes_priv.h"
 #include "resample_priv.h"
 
 #define BOX_SIDE_PX_MAX 65535
+#define PLANES_MAX      3
 
 /* What a picture may leave behind in a buffer. A usual thumbnail or strip needs less, so buffers
  * stay; one huge picture does not make a worker large for ever. */
@@ -30,8 +35,8 @@ struct img_context {
     struct img_buffer pixels; /* the small picture */
     struct img_buffer turned; /* the small picture, turned */
     struct img_buffer output; /* its bytes; the caller looks at them until the next call */
-    struct img_resampler resampler;
-    struct img_colour *colour; /* owned */
+    struct img_resampler resamplers[PLANES_MAX]; /* rows of whole pixels have the first */
+    struct img_colour *colour;                   /* owned */
 };
 
 /* One thumbnail being made. */
@@ -40,11 +45,18 @@ struct work {
     struct img_context *context;
     const struct img_options *options;
     struct img_error error;
-    bool begun;
-    uint32_t rows_come;
-    struct img_raster raster; /* without the profile */
-    struct img_picture picture;
-    struct img_size source; /* as stored */
+    const char *decoder;  /* static storage */
+    unsigned planes_come; /* 0: not begun, 1: rows of pixels, 3: planes */
+    struct pushed {
+        uint32_t row_count;
+        uint32_t rows_come;
+        size_t row_bytes;
+        uint8_t filler;
+    } pushed[PLANES_MAX];
+    struct img_picture picture; /* unless planar */
+    struct img_planes planes;   /* if planar */
+    bool planar;                /* up to the encoder */
+    struct img_size source;     /* as stored */
     int orientation;
     const struct img_transform *transform; /* borrowed from the context's colour state */
     int64_t decode_ns;
@@ -74,7 +86,8 @@ struct img_context *img_context_free(struct img_context *context)
     img_buffer_done(&context->pixels);
     img_buffer_done(&context->turned);
     img_buffer_done(&context->output);
-    img_resample_done(&context->resampler);
+    for (unsigned plane = 0; plane < PLANES_MAX; plane++)
+        img_resample_done(&context->resamplers[plane]);
     img_colour_free(context->colour);
     free(context);
     return NULL;
@@ -102,18 +115,34 @@ static int check_cancelled(struct work *work)
 
 /* ---- The sink ---- */
 
+static void picture_start(struct work *work, struct img_size source, int orientation)
+{
+    work->planes_come = 0;
+    work->planar = false;
+    work->source = source;
+    work->orientation = orientation;
+}
+
+static int plane_start(struct work *work, unsigned plane, const struct img_resample_spec *spec,
+                       uint8_t *result)
+{
+    work->pushed[plane] = (struct pushed){
+        .row_count = spec->source_height_px,
+        .row_bytes = (size_t)spec->source_width_px * img_layout_channels(spec->layout) *
+                     (spec->depth_bits / 8),
+        .filler = img_layout_filler(spec->layout),
+    };
+    return img_resample_begin(&work->context->resamplers[plane], spec, result);
+}
+
 static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
 {
     struct work *work = (struct work *)sink;
     struct img_context *context = work->context;
     const int64_t start_ns = now_ns();
-    work->source = (struct img_size){raster->source_width_px, raster->source_height_px};
-    work->orientation = raster->orientation;
+    picture_start(work, (struct img_size){raster->source_width_px, raster->source_height_px},
+                  raster->orientation);
     const struct img_size size = img_fit_stored(work->source, raster->orientation, work->options);
-    work->picture.layout = raster->layout;
-    work->picture.width_px = size.width_px;
-    work->picture.height_px = size.height_px;
-
     const struct img_resample_spec spec = {
         .source_width_px = raster->width_px,
         .source_height_px = raster->height_px,
@@ -126,14 +155,26 @@ static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
     };
     const size_t bytes = (size_t)size.width_px * size.height_px * IMG_CHANNELS_MAX;
     if (img_buffer_need(&context->pixels, bytes) < 0 ||
-        img_resample_begin(&context->resampler, &spec, context->pixels.data) < 0 ||
+        plane_start(work, 0, &spec, context->pixels.data) < 0 ||
         img_colour_find(context->colour, raster->layout, raster->icc, raster->icc_bytes,
                         &work->transform) < 0)
         return img_fail(&work->error, -ENOMEM, "out of memory");
-    work->picture.pixels = context->pixels.data;
-    work->raster = *raster;
-    work->raster.icc = NULL;
-    work->begun = true;
+    work->picture =
+        (struct img_picture){context->pixels.data, size.width_px, size.height_px, raster->layout};
+    work->planes_come = 1;
+    work->resample_ns += now_ns() - start_ns;
+    return 0;
+}
+
+static int plane_rows_push(struct work *work, unsigned plane, const uint8_t *rows,
+                           size_t stride_bytes, uint32_t count)
+{
+    int r = check_cancelled(work);
+    if (r < 0)
+        return r;
+    const int64_t start_ns = now_ns();
+    img_resample_rows(&work->context->resamplers[plane], rows, stride_bytes, count);
+    work->pushed[plane].rows_come += count;
     work->resample_ns += now_ns() - start_ns;
     return 0;
 }
@@ -141,15 +182,79 @@ static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
 static int sink_rows(struct img_sink *sink, const uint8_t *rows, size_t stride_bytes,
                      uint32_t count)
 {
+    return plane_rows_push((struct work *)sink, 0, rows, stride_bytes, count);
+}
+
+/* One plane is gray, and then it is a picture like any other. */
+static int gray_begin(struct img_sink *sink, const struct img_planar_raster *raster)
+{
+    const struct img_raster gray = {
+        .source_width_px = raster->source_width_px,
+        .source_height_px = raster->source_height_px,
+        .width_px = raster->planes[0].width_px,
+        .height_px = raster->planes[0].height_px,
+        .area_width_px = raster->planes[0].area_width_px,
+        .area_height_px = raster->planes[0].area_height_px,
+        .layout = IMG_LAYOUT_GRAY,
+        .depth_bits = 8,
+        .orientation = raster->orientation,
+        .icc = raster->icc,
+        .icc_bytes = raster->icc_bytes,
+    };
+    return sink_begin(sink, &gray);
+}
+
+static bool planes_are_alike(const struct img_plane *a, const struct img_plane *b)
+{
+    return a->width_px == b->width_px && a->height_px == b->height_px &&
+           a->area_width_px == b->area_width_px && a->area_height_px == b->area_height_px;
+}
+
+static int sink_begin_planar(struct img_sink *sink, const struct img_planar_raster *raster)
+{
     struct work *work = (struct work *)sink;
-    int r = check_cancelled(work);
-    if (r < 0)
-        return r;
+    struct img_context *context = work->context;
+    if (raster->plane_count == 1)
+        return gray_begin(sink, raster);
     const int64_t start_ns = now_ns();
-    img_resample_rows(&work->context->resampler, rows, stride_bytes, count);
-    work->rows_come += count;
+    picture_start(work, (struct img_size){raster->source_width_px, raster->source_height_px},
+                  raster->orientation);
+    const struct img_size size = img_fit_stored(work->source, raster->orientation, work->options);
+    if (img_colour_find(context->colour, IMG_LAYOUT_RGB, raster->icc, raster->icc_bytes,
+                        &work->transform) < 0)
+        return img_fail(&work->error, -ENOMEM, "out of memory");
+    work->planar = !work->transform && work->options->format != IMG_FORMAT_PNG;
+    work->planes = img_planes_lay(size, work->planar);
+    const size_t pixel_bytes = (size_t)size.width_px * size.height_px * IMG_CHANNELS_MAX;
+    const size_t plane_bytes = img_planes_bytes(&work->planes);
+    if (img_buffer_need(&context->pixels, pixel_bytes > plane_bytes ? pixel_bytes : plane_bytes) <
+        0)
+        return img_fail(&work->error, -ENOMEM, "out of memory");
+    work->planes.samples = context->pixels.data;
+    for (unsigned plane = 0; plane < PLANES_MAX; plane++) {
+        struct img_resample_spec spec = img_planes_spec(&work->planes, plane, raster);
+        if (plane == 2 && planes_are_alike(&raster->planes[1], &raster->planes[2]))
+            spec.like = &context->resamplers[1];
+        if (plane_start(work, plane, &spec, img_planes_at(&work->planes, plane)) < 0)
+            return img_fail(&work->error, -ENOMEM, "out of memory");
+    }
+    work->planes_come = PLANES_MAX;
     work->resample_ns += now_ns() - start_ns;
     return 0;
+}
+
+static int sink_plane_rows(struct img_sink *sink, unsigned plane, const uint8_t *rows,
+                           size_t stride_bytes, uint32_t count)
+{
+    return plane_rows_push((struct work *)sink, plane, rows, stride_bytes, count);
+}
+
+static bool is_complete(const struct work *work)
+{
+    for (unsigned plane = 0; plane < work->planes_come; plane++)
+        if (!img_resample_is_complete(&work->context->resamplers[plane]))
+            return false;
+    return work->planes_come > 0;
 }
 
 /* ---- The steps ---- */
@@ -182,32 +287,36 @@ static int source_check(const uint8_t *data, size_t size_bytes, enum img_format 
     return 0;
 }
 
-/* Push the rows that damage has taken. A picture of which no row has come is no picture. */
-static int missing_fill(struct work *work)
+static int plane_fill(struct work *work, unsigned plane)
 {
-    const struct img_raster *raster = &work->raster;
+    const struct pushed *pushed = &work->pushed[plane];
     struct img_buffer *strip = &work->context->strip;
-    if (!work->begun || work->rows_come == 0)
-        return work->error.code;
-    const size_t row_bytes =
-        (size_t)raster->width_px * img_layout_channels(raster->layout) * (raster->depth_bits / 8);
-    if (img_buffer_need(strip, row_bytes) < 0)
+    if (img_buffer_need(strip, pushed->row_bytes) < 0)
         return img_fail(&work->error, -ENOMEM, "out of memory");
-    memset(strip->data, img_layout_filler(raster->layout), row_bytes);
+    memset(strip->data, pushed->filler, pushed->row_bytes);
     int r = 0;
-    while (r == 0 && work->rows_come < raster->height_px) {
-        const uint32_t left = raster->height_px - work->rows_come;
-        r = sink_rows(&work->sink, strip->data, 0, left < FILL_ROWS ? left : FILL_ROWS);
+    while (r == 0 && pushed->rows_come < pushed->row_count) {
+        const uint32_t left = pushed->row_count - pushed->rows_come;
+        r = plane_rows_push(work, plane, strip->data, 0, left < FILL_ROWS ? left : FILL_ROWS);
     }
     return r;
 }
 
-/* One decoding at one level. */
-static int decode(struct work *work, const struct img_decoder *decoder, const uint8_t *data,
-                  size_t size_bytes, enum img_format format, enum img_fail_on fail_on)
+/* Push the rows that damage has taken. A picture of which no row has come is no picture. */
+static int missing_fill(struct work *work)
 {
-    work->begun = false;
-    work->rows_come = 0;
+    if (work->planes_come == 0 || work->pushed[0].rows_come == 0)
+        return work->error.code;
+    int r = 0;
+    for (unsigned plane = 0; r == 0 && plane < work->planes_come; plane++)
+        r = plane_fill(work, plane);
+    return r;
+}
+
+/* One decoding at one level, by the first decoder that does not decline the picture. */
+static int decode(struct work *work, const uint8_t *data, size_t size_bytes, enum img_format format,
+                  enum img_fail_on fail_on)
+{
     const struct img_decode_job job = {
         .data = data,
         .size_bytes = size_bytes,
@@ -219,8 +328,16 @@ static int decode(struct work *work, const struct img_decoder *decoder, const ui
         .error = &work->error,
     };
     const int64_t start_ns = now_ns() - work->decode_ns - work->resample_ns;
-    int r = decoder->decode(&job);
-    if (r == 0 && !(work->begun && img_resample_is_complete(&work->context->resampler)))
+    const struct img_decoder *decoder = NULL;
+    int r = -EAGAIN;
+    while (r == -EAGAIN && (decoder = img_decoder_find(format, decoder))) {
+        work->planes_come = 0;
+        work->decoder = decoder->name;
+        r = decoder->decode(&job);
+    }
+    if (r == -EAGAIN)
+        r = img_fail(&work->error, -ENOTSUP, "no decoder takes this picture");
+    if (r == 0 && !is_complete(work))
         r = img_fail(&work->error, -EBADMSG, "the decoder gave fewer rows than it promised");
     if (img_fail_on_tolerates(fail_on, r))
         r = missing_fill(work);
@@ -229,22 +346,51 @@ static int decode(struct work *work, const struct img_decoder *decoder, const ui
 }
 
 /* Strictly first, whatever is tolerated: only so is it known whether the picture is whole. */
-static int decode_tolerantly(struct work *work, const struct img_decoder *decoder,
-                             const uint8_t *data, size_t size_bytes, enum img_format format,
-                             struct img_error *damage)
+static int decode_tolerantly(struct work *work, const uint8_t *data, size_t size_bytes,
+                             enum img_format format, struct img_error *damage)
 {
     const enum img_fail_on fail_on = work->options->fail_on;
     const bool strict = fail_on >= IMG_FAIL_ON_ERROR;
-    int r = decode(work, decoder, data, size_bytes, format, strict ? fail_on : IMG_FAIL_ON_ERROR);
+    int r = decode(work, data, size_bytes, format, strict ? fail_on : IMG_FAIL_ON_ERROR);
     if (strict || !img_fail_on_tolerates(fail_on, r))
         return r;
     const struct img_error found = work->error;
-    r = decode(work, decoder, data, size_bytes, format, fail_on);
+    r = decode(work, data, size_bytes, format, fail_on);
     if (r == 0)
         *damage = found;
     else if (img_fail_on_tolerates(fail_on, r))
         work->error = found; /* nothing could be kept: the first words say why */
     return r == 0 ? 0 : work->error.code;
+}
+
+/* Planes that cannot stay what they are become pixels, in the other buffer. */
+static int planes_join(struct work *work)
+{
+    struct img_context *context = work->context;
+    const struct img_size size = work->planes.luma;
+    if (img_buffer_need(&context->turned,
+                        (size_t)size.width_px * size.height_px * IMG_CHANNELS_MAX) < 0)
+        return -ENOMEM;
+    img_planes_to_rgb(&work->planes, context->turned.data);
+    work->picture =
+        (struct img_picture){context->turned.data, size.width_px, size.height_px, IMG_LAYOUT_RGB};
+    return 0;
+}
+
+static int colours_and_turn(struct work *work)
+{
+    struct img_context *context = work->context;
+    struct img_buffer *room = &context->turned;
+    if (work->planar)
+        return img_planes_orient(&work->planes, work->orientation, room);
+    if (work->planes_come == PLANES_MAX) {
+        int r = planes_join(work);
+        if (r < 0)
+            return r;
+        room = &context->pixels;
+    }
+    img_colour_apply(work->transform, &work->picture);
+    return img_orient(&work->picture, work->orientation, room);
 }
 
 static int finish(struct work *work, struct img_thumbnail *thumbnail)
@@ -254,16 +400,25 @@ static int finish(struct work *work, struct img_thumbnail *thumbnail)
     int r = check_cancelled(work);
     if (r < 0)
         return r;
-    img_colour_apply(work->transform, &work->picture);
-    r = img_orient(&work->picture, work->orientation, &context->turned);
+    r = colours_and_turn(work);
     if (r < 0)
         return img_fail(&work->error, r, "out of memory");
     work->resample_ns += now_ns() - start_ns;
 
     start_ns = now_ns();
-    thumbnail->format = img_encode_choose(&work->picture, work->options->format);
-    r = img_encode(&work->picture, thumbnail->format, work->options, &context->output,
-                   &thumbnail->size_bytes, &work->error);
+    if (work->planar) {
+        thumbnail->format = IMG_FORMAT_JPEG;
+        thumbnail->width_px = work->planes.luma.width_px;
+        thumbnail->height_px = work->planes.luma.height_px;
+        r = img_encode_jpeg_planes(&work->planes, work->options->quality, &context->output,
+                                   &thumbnail->size_bytes, &work->error);
+    } else {
+        thumbnail->width_px = work->picture.width_px;
+        thumbnail->height_px = work->picture.height_px;
+        thumbnail->format = img_encode_choose(&work->picture, work->options->format);
+        r = img_encode(&work->picture, thumbnail->format, work->options, &context->output,
+                       &thumbnail->size_bytes, &work->error);
+    }
     work->encode_ns = now_ns() - start_ns;
     return r;
 }
@@ -280,7 +435,13 @@ int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_
                   struct img_error *reterr_error)
 {
     struct work work = {
-        .sink = {.begin = sink_begin, .rows = sink_rows}, .context = context, .options = options};
+        .sink = {.begin = sink_begin,
+                 .rows = sink_rows,
+                 .begin_planar = sink_begin_planar,
+                 .plane_rows = sink_plane_rows},
+        .context = context,
+        .options = options,
+    };
     const enum img_format format = img_format_probe(data, size_bytes);
     struct img_thumbnail made = {.source_format = format};
     img_buffer_trim(&context->output, KEEP_BYTES);
@@ -290,18 +451,14 @@ int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_
         r = source_check(data, size_bytes, format, &work.error);
     if (r == 0)
         r = check_cancelled(&work);
-    if (r == 0) {
-        const struct img_decoder *decoder = img_decoder_find(format);
-        made.decoder = decoder->name;
-        r = decode_tolerantly(&work, decoder, data, size_bytes, format, &made.damage);
-    }
+    if (r == 0)
+        r = decode_tolerantly(&work, data, size_bytes, format, &made.damage);
     if (r == 0)
         r = finish(&work, &made);
     if (r == 0) {
         const bool swaps = img_orientation_swaps(work.orientation);
         made.data = context->output.data;
-        made.width_px = work.picture.width_px;
-        made.height_px = work.picture.height_px;
+        made.decoder = work.decoder;
         made.source_width_px = swaps ? work.source.height_px : work.source.width_px;
         made.source_height_px = swaps ? work.source.width_px : work.source.height_px;
         made.decode_us = microseconds(work.decode_ns);

@@ -41,8 +41,11 @@ static void write_jpeg(const char *path, uint32_t width_px, uint32_t height_px, 
     jpeg.in_color_space = JCS_RGB;
     jpeg_set_defaults(&jpeg);
     jpeg_set_quality(&jpeg, 90, TRUE);
-    if (slow)
+    if (slow) {
+        jpeg.comp_info[0].h_samp_factor = 3; /* which no fast decoder takes */
+        jpeg.comp_info[0].v_samp_factor = 1;
         jpeg_simple_progression(&jpeg);
+    }
     jpeg_start_compress(&jpeg, TRUE);
     unsigned noise = seed + 1;
     for (uint32_t y = 0; y < height_px; y++) {

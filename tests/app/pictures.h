@@ -8,7 +8,7 @@
 /** A smooth picture in colours that depend on seed. */
 void make_jpeg(const char *path, uint32_t width_px, uint32_t height_px, unsigned seed);
 
-/** The same as a progressive JPEG of noise, which takes long to decode. */
+/** The same as a progressive JPEG of noise in an unusual sampling, which takes long to decode. */
 void make_slow_jpeg(const char *path, uint32_t width_px, uint32_t height_px, unsigned seed);
 
 /** alpha: with a transparent half. */

@@ -97,10 +97,10 @@ static void limits_and_levels_are_read(void **state)
         options_done(&options);
     }
     struct options options =
-        parse_good("a --max-pixels 5 --fail-on none --no-sandbox --retry-failed --sync");
+        parse_good("a --max-pixels 5 --fail-on none --fast --no-sandbox --retry-failed --sync");
     assert_true(options.pixels_max == 5);
     assert_int_equal(options.fail_on, IMG_FAIL_ON_NONE);
-    assert_true(options.no_sandbox && options.retry_failed && options.sync);
+    assert_true(options.fast && options.no_sandbox && options.retry_failed && options.sync);
     options_done(&options);
     options = parse_good("a --fail-on=warning");
     assert_int_equal(options.fail_on, IMG_FAIL_ON_WARNING);

@@ -59,7 +59,7 @@ static void a_picture_becomes_a_thumbnail(void **state)
     assert_int_equal(reply.format, IMG_FORMAT_JPEG);
     assert_int_equal(reply.source_format, IMG_FORMAT_JPEG);
     assert_int_equal(reply.source_width_px, 400);
-    assert_string_equal(reply.decoder, "libjpeg-turbo");
+    assert_string_equal(reply.decoder, "thumbpool");
     assert_int_equal(image.size_bytes, value.size_bytes - sizeof(reply));
     pool_future_free(future);
     pool_free(pool);

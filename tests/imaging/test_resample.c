@@ -93,11 +93,18 @@ static const enum img_layout layouts[] = {[1] = IMG_LAYOUT_GRAY,
                                           [3] = IMG_LAYOUT_RGB,
                                           [4] = IMG_LAYOUT_RGB_ALPHA};
 
+/* NULL: the best that this machine has. */
+static const struct img_row_loops *forced_loops;
+
+/* How far rows are moved off their natural places, in bytes. */
+static size_t rows_skew;
+
 static struct sample resampled(struct img_resampler *resampler, const struct sample *source,
                                double area_width, double area_height, uint32_t width,
                                uint32_t height, uint32_t rows_at_once)
 {
     const struct img_resample_spec spec = {
+        .loops = forced_loops,
         .source_width_px = source->width,
         .source_height_px = source->height,
         .area_width_px = area_width,
@@ -113,7 +120,8 @@ static struct sample resampled(struct img_resampler *resampler, const struct sam
 
     const size_t row_samples = (size_t)source->width * source->channels;
     const size_t stride = row_samples * (source->depth / 8) + 2; /* rows may be padded */
-    uint8_t *rows = malloc(stride * rows_at_once);
+    uint8_t *room = malloc(stride * rows_at_once + rows_skew);
+    uint8_t *rows = room + rows_skew;
     for (uint32_t y = 0; y < source->height; y += rows_at_once) {
         assert_false(img_resample_is_complete(resampler));
         uint32_t n = source->height - y < rows_at_once ? source->height - y : rows_at_once;
@@ -131,7 +139,7 @@ static struct sample resampled(struct img_resampler *resampler, const struct sam
     struct sample sample = sample_new(width, height, source->channels, 8);
     for (size_t i = 0; i < count; i++)
         sample.samples[i] = result[i];
-    free(rows);
+    free(room);
     free(result);
     return sample;
 }
@@ -155,7 +163,9 @@ static const struct {
     {"a copy", 33, 21, 33, 21, 33, 21, 2},
     {"across only", 80, 30, 80, 30, 25, 30, 6},
     {"down only", 30, 80, 30, 80, 30, 25, 11},
-    {"wider than a block", 600, 20, 600, 20, 200, 7, 20},
+    {"wider than a block", 1300, 20, 1300, 20, 200, 7, 20},
+    {"a size larger than its source", 31, 23, 30.5, 22.5, 61, 45, 4},
+    {"batches and pieces of them", 33, 100, 33, 100, 16, 49, 33},
 };
 
 static void it_agrees_with_the_definition_for_all_shapes(void **state)
@@ -181,6 +191,189 @@ static void it_agrees_with_the_definition_for_all_shapes(void **state)
     img_resample_done(&resampler);
 }
 
+static void every_variant_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    struct img_resampler portable = {0}, other = {0};
+    unsigned last = 0;
+    while (img_row_loops_at(last + 1))
+        last++;
+    assert_string_equal(img_row_loops_at(last)->name, "portable");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        for (unsigned channels = 1; channels <= 4; channels++)
+            for (unsigned depth = 8; depth <= 16; depth += 8) {
+                struct sample source =
+                    sample_photo(cases[i].width, cases[i].height, channels, depth);
+                forced_loops = img_row_loops_at(last);
+                rows_skew = 0;
+                struct sample expected =
+                    resampled(&portable, &source, cases[i].area_width, cases[i].area_height,
+                              cases[i].to_width, cases[i].to_height, cases[i].rows_at_once);
+                for (unsigned v = 0; v < last; v++) {
+                    forced_loops = img_row_loops_at(v);
+                    rows_skew = v + 1;
+                    struct sample got =
+                        resampled(&other, &source, cases[i].area_width, cases[i].area_height,
+                                  cases[i].to_width, cases[i].to_height, 40);
+                    if (sample_difference(&got, &expected) > 0)
+                        fail_msg("%s, %s, %u channels of %u bits", forced_loops->name,
+                                 cases[i].label, channels, depth);
+                    sample_free(&got);
+                }
+                sample_free(&source), sample_free(&expected);
+            }
+    forced_loops = NULL;
+    rows_skew = 0;
+    img_resample_done(&portable);
+    img_resample_done(&other);
+}
+
+/* Each loop by itself, at odd places and lengths, with numbers as large as they may be. */
+static void every_variant_of_each_loop_agrees(void **state)
+{
+    (void)state;
+    enum { N = 150, ROOM = N + IMG_ROWS_SLACK };
+    static uint8_t bytes[2 * ROOM];
+    static uint16_t words[2 * ROOM];
+    static uint32_t pairs[IMG_ROWS_PAIRS * ROOM];
+    int16_t weights[2 * IMG_ROWS_PAIRS];
+    uint32_t random = 1;
+    for (size_t i = 0; i < 2 * ROOM; i++) {
+        random = random * 1664525 + 1013904223;
+        bytes[i] = (uint8_t)(random >> 24);
+        words[i] = (uint16_t)(random >> 16);
+    }
+    for (size_t i = 0; i < 2 * IMG_ROWS_PAIRS; i++)
+        weights[i] = i % 3 == 0 ? INT16_MAX : i % 3 == 1 ? -3000 : INT16_MIN;
+    unsigned last = 0;
+    while (img_row_loops_at(last + 1))
+        last++;
+    const struct img_row_loops *portable = img_row_loops_at(last);
+    for (size_t i = 0; i < IMG_ROWS_PAIRS; i++)
+        portable->pair_16(pairs + i * ROOM, words + i, words + ROOM - i, N);
+    for (unsigned v = 0; v < last; v++)
+        for (size_t count = 1; count < N - 8; count += count < 40 ? 1 : 7) {
+            const struct img_row_loops *loops = img_row_loops_at(v);
+            uint32_t to[2][ROOM] = {0};
+            int32_t sums[2][ROOM] = {0};
+            int16_t narrow[2][ROOM] = {0};
+            const size_t skew = count % 5;
+            portable->pair_8(to[0], bytes + skew, bytes + ROOM, count);
+            loops->pair_8(to[1], bytes + skew, bytes + ROOM, count);
+            assert_memory_equal(to[0], to[1], count * sizeof(uint32_t));
+            portable->pair_16(to[0], words + skew, words + ROOM, count);
+            loops->pair_16(to[1], words + skew, words + ROOM, count);
+            assert_memory_equal(to[0], to[1], count * sizeof(uint32_t));
+            for (unsigned n = 1; n <= IMG_ROWS_PAIRS; n++)
+                for (int fresh = n % 2; fresh >= 0; fresh--) {
+                    portable->add(sums[0], pairs + skew, ROOM, weights, n, count, fresh);
+                    loops->add(sums[1], pairs + skew, ROOM, weights, n, count, fresh);
+                    assert_memory_equal(sums[0], sums[1], count * sizeof(int32_t));
+                }
+            for (unsigned bits = 1; bits < 24; bits++) {
+                portable->narrow(narrow[0], sums[0], count, bits);
+                loops->narrow(narrow[1], sums[1], count, bits);
+                assert_memory_equal(narrow[0], narrow[1], count * sizeof(int16_t));
+            }
+        }
+}
+
+/* Results with their fraction, gray: nearer to the reference than bytes, and may overshoot. */
+static void wide_results_have_six_bits_more(void **state)
+{
+    (void)state;
+    struct img_resampler resampler = {0};
+    uint8_t rows[101 * 67];
+    int16_t wide[2][37 * 23];
+    for (size_t i = 0; i < sizeof(rows); i++)
+        rows[i] = i % 101 < 50 ? 255 : (uint8_t)(i * 7);
+    struct img_resample_spec spec = {.source_width_px = 101,
+                                     .source_height_px = 67,
+                                     .area_width_px = 101,
+                                     .area_height_px = 67,
+                                     .layout = IMG_LAYOUT_GRAY,
+                                     .depth_bits = 8,
+                                     .width_px = 37,
+                                     .height_px = 23};
+    uint8_t bytes[37 * 23];
+    assert_int_equal(img_resample_begin(&resampler, &spec, bytes), 0);
+    img_resample_rows(&resampler, rows, 101, 67);
+    spec.wide = true;
+    for (unsigned v = 0; img_row_loops_at(v); v++) {
+        spec.loops = img_row_loops_at(v);
+        assert_int_equal(img_resample_begin(&resampler, &spec, (uint8_t *)wide[v > 0]), 0);
+        img_resample_rows(&resampler, rows, 101, 67);
+        assert_true(img_resample_is_complete(&resampler));
+        assert_memory_equal(wide[0], wide[v > 0], sizeof(wide[0]));
+    }
+    unsigned over = 0;
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        const double value = fmin(fmax((double)wide[0][i] / 64, 0), 255);
+        assert_true(fabs(value - bytes[i]) <= 0.51);
+        over += wide[0][i] > 255 * 64;
+    }
+    assert_true(over > 0);
+    img_resample_done(&resampler);
+}
+
+/* What a JPEG at 1/8 is: means of 8 by 8 pixels. The thumbnail should be that of the pixels. */
+static void means_are_taken_back_to_what_they_are_means_of(void **state)
+{
+    (void)state;
+    enum { FULL = 400, COARSE = FULL / 8, SMALL = 28 };
+    struct img_resampler resampler = {0};
+    static uint8_t full[FULL * FULL], coarse[COARSE * COARSE];
+    static uint8_t results[3][SMALL * SMALL];
+    for (size_t i = 0; i < sizeof(full); i++)
+        full[i] = (uint8_t)(128.5 + 50 * cos((double)(i % FULL) / 6.5) +
+                            50 * cos((double)(i / FULL) / 7.5));
+    for (size_t i = 0; i < sizeof(coarse); i++) {
+        unsigned sum = 32;
+        for (size_t k = 0; k < 64; k++)
+            sum += full[(i / COARSE * 8 + k / 8) * FULL + i % COARSE * 8 + k % 8];
+        coarse[i] = (uint8_t)(sum / 64);
+    }
+    for (int i = 0; i < 3; i++) {
+        const uint32_t side = i == 0 ? FULL : COARSE;
+        const struct img_resample_spec spec = {.source_width_px = side,
+                                               .source_height_px = side,
+                                               .area_width_px = side,
+                                               .area_height_px = side,
+                                               .means_width = i == 2,
+                                               .means_height = i == 2,
+                                               .layout = IMG_LAYOUT_GRAY,
+                                               .depth_bits = 8,
+                                               .width_px = SMALL,
+                                               .height_px = SMALL};
+        assert_int_equal(img_resample_begin(&resampler, &spec, results[i]), 0);
+        img_resample_rows(&resampler, i == 0 ? full : coarse, side, side);
+        assert_true(img_resample_is_complete(&resampler));
+    }
+    double as_pixels = 0, as_means = 0;
+    for (size_t i = 0; i < sizeof(results[0]); i++) {
+        as_pixels += pow(results[1][i] - results[0][i], 2);
+        as_means += pow(results[2][i] - results[0][i], 2);
+    }
+    assert_true(as_means < as_pixels / 4);
+
+    memset(coarse, 77, sizeof(coarse)); /* and even colour is left alone, up to the edges */
+    const struct img_resample_spec spec = {.source_width_px = COARSE,
+                                           .source_height_px = COARSE,
+                                           .area_width_px = COARSE - 0.375,
+                                           .area_height_px = COARSE - 0.875,
+                                           .means_width = true,
+                                           .means_height = true,
+                                           .layout = IMG_LAYOUT_GRAY,
+                                           .depth_bits = 8,
+                                           .width_px = SMALL,
+                                           .height_px = SMALL};
+    assert_int_equal(img_resample_begin(&resampler, &spec, results[0]), 0);
+    img_resample_rows(&resampler, coarse, COARSE, COARSE);
+    for (size_t i = 0; i < sizeof(results[0]); i++)
+        assert_int_equal(results[0][i], 77);
+    img_resample_done(&resampler);
+}
+
 static void a_copy_is_exact(void **state)
 {
     (void)state;
@@ -188,6 +381,11 @@ static void a_copy_is_exact(void **state)
     struct sample source = sample_photo(119, 87, 3, 8);
     struct sample got = resampled(&resampler, &source, 119, 87, 119, 87, 4);
     assert_int_equal(sample_difference(&got, &source), 0);
+    sample_free(&source), sample_free(&got);
+    source = sample_photo(119, 87, 1, 16); /* to the nearest */
+    got = resampled(&resampler, &source, 119, 87, 119, 87, 9);
+    for (size_t i = 0; i < 119 * 87; i++)
+        assert_int_equal(got.samples[i], (source.samples[i] + 128) / 257);
     sample_free(&source), sample_free(&got);
     img_resample_done(&resampler);
 }
@@ -269,6 +467,58 @@ static void transparent_pixels_lend_no_colour_to_others(void **state)
     img_resample_done(&resampler);
 }
 
+static void opaque_pixels_are_as_those_without_alpha(void **state)
+{
+    (void)state;
+    struct img_resampler resampler = {0};
+    for (unsigned depth = 8; depth <= 16; depth += 8) {
+        struct sample opaque = sample_photo(211, 97, 4, depth);
+        struct sample plain = sample_new(211, 97, 3, depth);
+        for (size_t i = 0; i < 211 * 97; i++) {
+            opaque.samples[i * 4 + 3] = depth == 8 ? 255 : 65535;
+            memcpy(plain.samples + i * 3, opaque.samples + i * 4, 3 * sizeof(uint16_t));
+        }
+        struct sample with = resampled(&resampler, &opaque, 211, 97, 71, 33, 8);
+        struct sample without = resampled(&resampler, &plain, 211, 97, 71, 33, 8);
+        for (size_t i = 0; i < 71 * 33; i++) {
+            assert_int_equal(with.samples[i * 4 + 3], 255);
+            for (unsigned c = 0; c < 3; c++)
+                assert_int_equal(with.samples[i * 4 + c], without.samples[i * 3 + c]);
+        }
+        sample_free(&opaque), sample_free(&plain), sample_free(&with), sample_free(&without);
+    }
+    img_resample_done(&resampler);
+}
+
+/* The first row with such a pixel is anywhere in a batch, with sums finished and unfinished. */
+static void transparency_may_begin_in_any_row(void **state)
+{
+    (void)state;
+    struct img_resampler resampler = {0};
+    for (unsigned depth = 8; depth <= 16; depth += 8)
+        for (uint32_t first = 0; first < 70; first += first < 20 ? 1 : 7) {
+            struct sample source = sample_photo(45, 70, 4, depth);
+            const uint32_t clear = first * 45 + first % 45; /* opaque up to this pixel */
+            for (size_t i = 0; i < clear; i++)
+                source.samples[i * 4 + 3] = depth == 8 ? 255 : 65535;
+            source.samples[clear * 4 + 3] = 0;
+            struct sample expected = reference(&source, 45, 70, 19, 29);
+            struct sample got = resampled(&resampler, &source, 45, 70, 19, 29, 5);
+            if (sample_difference(&got, &expected) > 1)
+                fail_msg("row %u, %u bits: %u off", first, depth,
+                         sample_difference(&got, &expected));
+            for (unsigned v = 0; img_row_loops_at(v); v++) {
+                forced_loops = img_row_loops_at(v);
+                struct sample other = resampled(&resampler, &source, 45, 70, 19, 29, 9);
+                assert_int_equal(sample_difference(&got, &other), 0);
+                sample_free(&other);
+            }
+            forced_loops = NULL;
+            sample_free(&source), sample_free(&expected), sample_free(&got);
+        }
+    img_resample_done(&resampler);
+}
+
 static void pieces_and_earlier_pictures_do_not_change_the_result(void **state)
 {
     (void)state;
@@ -312,11 +562,17 @@ int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST_LONG(it_agrees_with_the_definition_for_all_shapes, 120000),
+        TEST_LONG(every_variant_gives_the_same_bytes, 120000),
+        TEST(every_variant_of_each_loop_agrees),
+        TEST(wide_results_have_six_bits_more),
+        TEST(means_are_taken_back_to_what_they_are_means_of),
         TEST(a_copy_is_exact),
         TEST(even_colour_stays_as_it_is_up_to_the_edges),
         TEST(a_mirrored_picture_gives_the_mirrored_thumbnail),
         TEST(the_centre_of_a_ramp_does_not_move),
         TEST(transparent_pixels_lend_no_colour_to_others),
+        TEST(opaque_pixels_are_as_those_without_alpha),
+        TEST(transparency_may_begin_in_any_row),
         TEST(pieces_and_earlier_pictures_do_not_change_the_result),
         TEST(missing_rows_are_noticed_and_surplus_rows_ignored),
     };

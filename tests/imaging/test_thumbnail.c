@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <imaging/decode_priv.h>
+
 #include "isolate.h"
 #include "thumbs.h"
 
@@ -113,8 +115,42 @@ static void the_result_describes_the_upright_picture(void **state)
     assert_int_equal(thumbnail.height_px, 100);
     assert_int_equal(thumbnail.format, IMG_FORMAT_JPEG);
     assert_int_equal(thumbnail.source_format, IMG_FORMAT_JPEG);
-    assert_string_equal(thumbnail.decoder, "libjpeg-turbo");
+    assert_non_null(thumbnail.decoder);
     assert_true(thumbnail.decode_us < 10000000);
+    img_context_free(context);
+    free(jpeg.data);
+    sample_free(&source);
+}
+
+static void every_format_has_decoders_up_to_the_general_one(void **state)
+{
+    (void)state;
+    for (int format = IMG_FORMAT_JPEG; format < IMG_FORMAT_COUNT; format++) {
+        const struct img_decoder *decoder = NULL, *next = NULL;
+        unsigned count = 0;
+        while ((next = img_decoder_find((enum img_format)format, decoder))) {
+            assert_true(next->format == (enum img_format)format ||
+                        next->format == IMG_FORMAT_UNKNOWN);
+            assert_true(next > decoder);
+            decoder = next;
+            count++;
+        }
+        assert_in_range(count, 1, 8);
+        assert_int_equal(decoder->format, IMG_FORMAT_UNKNOWN);
+    }
+}
+
+static void what_a_decoder_declines_is_decoded_by_the_next(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(90, 60, 4, 8);
+    struct bytes jpeg = jpeg_bytes(&source, &(struct jpeg_make){.adobe_cmyk = true});
+    const struct img_options options = IMG_OPTIONS_INIT;
+    struct img_context *context = NULL;
+    struct img_thumbnail thumbnail;
+    assert_int_equal(img_context_create(&context), 0);
+    assert_int_equal(img_thumbnail(context, jpeg.data, jpeg.size, &options, &thumbnail, NULL), 0);
+    assert_string_equal(thumbnail.decoder, "libjpeg-turbo");
     img_context_free(context);
     free(jpeg.data);
     sample_free(&source);
@@ -330,6 +366,8 @@ int main(int argc, char **argv)
         TEST(options_that_make_no_sense_are_refused),
         TEST(failure_leaves_the_outputs_alone_and_success_the_error),
         TEST(the_result_describes_the_upright_picture),
+        TEST(every_format_has_decoders_up_to_the_general_one),
+        TEST(what_a_decoder_declines_is_decoded_by_the_next),
         TEST(pictures_are_never_enlarged),
         TEST(alpha_decides_between_png_and_jpeg),
         TEST(nothing_of_the_sources_metadata_is_carried_over),

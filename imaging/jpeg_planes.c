@@ -1,0 +1,44 @@
+/* jpeg_planes.c: see jpeg_planes_priv.h. */
+#include "jpeg_planes_priv.h"
+
+#include "fit_priv.h"
+
+/* side_px: of the picture; factor of factor_max: the component's part of it. */
+static unsigned axis_choose(uint32_t side_px, unsigned factor, unsigned factor_max, double wanted)
+{
+    const double plane = (double)side_px * factor / factor_max;
+    unsigned pixels = 1;
+    while (pixels < 8 && plane * pixels / 8 < wanted * IMG_JPEG_SHRINK_LEFT_MIN)
+        pixels *= 2;
+    return pixels;
+}
+
+struct img_jpeg_reduction img_jpeg_reduction_choose(const struct img_jpeg_frame *frame,
+                                                    unsigned component, int orientation,
+                                                    bool chroma_is_halved,
+                                                    const struct img_options *options)
+{
+    const struct img_jpeg_component *from = &frame->components[component];
+    const struct img_size size = {frame->width_px, frame->height_px};
+    const struct img_size fitted = img_fit_stored(size, orientation, options);
+    const double part = component > 0 && chroma_is_halved ? 0.5 : 1;
+    return (struct img_jpeg_reduction){
+        .across = axis_choose(size.width_px, from->h, frame->h_max, fitted.width_px * part),
+        .down = axis_choose(size.height_px, from->v, frame->v_max, fitted.height_px * part),
+    };
+}
+
+struct img_plane img_jpeg_plane(const struct img_jpeg_frame *frame, unsigned component,
+                                struct img_jpeg_reduction reduction)
+{
+    const struct img_jpeg_component *from = &frame->components[component];
+    const uint64_t width = (uint64_t)frame->width_px * from->h * reduction.across;
+    const uint64_t height = (uint64_t)frame->height_px * from->v * reduction.down;
+    const uint32_t across = 8 * frame->h_max, down = 8 * frame->v_max;
+    return (struct img_plane){
+        .width_px = (uint32_t)((width + across - 1) / across),
+        .height_px = (uint32_t)((height + down - 1) / down),
+        .area_width_px = (double)width / across,
+        .area_height_px = (double)height / down,
+    };
+}
