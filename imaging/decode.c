@@ -6,6 +6,7 @@ static const struct img_decoder decoders[] = {
     {"thumbpool", IMG_FORMAT_JPEG, img_decode_jpeg_fast},
     {"thumbpool", IMG_FORMAT_JPEG, img_decode_jpeg_progressive},
     {"libjpeg-turbo", IMG_FORMAT_JPEG, img_decode_jpeg},
+    {"thumbpool", IMG_FORMAT_PNG, img_decode_png_fast},
     {"libpng", IMG_FORMAT_PNG, img_decode_png},
     {"libvips", IMG_FORMAT_UNKNOWN, img_decode_vips},
 };

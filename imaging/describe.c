@@ -4,6 +4,7 @@
 
 #include <jpeglib.h>
 #include <lcms2.h>
+#include <libdeflate.h>
 #include <png.h>
 
 #include "imaging.h"
@@ -57,6 +58,7 @@ size_t img_libraries_describe(char *buffer, size_t size_bytes)
     const int lcms = cmsGetEncodedCMMversion();
     text_add(&text, "libjpeg-turbo %s\n", STRING_OF(LIBJPEG_TURBO_VERSION));
     text_add(&text, "libpng %s\n", png_get_libpng_ver(NULL));
+    text_add(&text, "libdeflate %s\n", LIBDEFLATE_VERSION_STRING);
     text_add(&text, "lcms2 %d.%d\n", lcms / 1000, lcms % 1000 / 10);
     vips_describe(&text);
     return text.length;

@@ -1,4 +1,5 @@
-/* encode_png.c: PNG of eight bits a sample through libpng.
+/* encode_png.c: PNG of eight bits a sample: small pictures in one go, large ones through libpng,
+ * row by row, so that they are not held twice.
  *
  * Errors leave libpng by longjmp into guarded(), which owns nothing. */
 #include "encode_priv.h"
@@ -10,6 +11,7 @@
 #include <png.h>
 
 #include "error_priv.h"
+#include "png_write_priv.h"
 
 /* Between speed and size: the levels above cost up to twice the time for a few percent. */
 #define ZLIB_LEVEL 3
@@ -96,8 +98,8 @@ static int guarded(struct png_writer *writer, int (*step)(struct png_writer *wri
     return step(writer);
 }
 
-int img_encode_png(const struct img_picture *picture, struct img_buffer *output,
-                   size_t *ret_size_bytes, struct img_error *error)
+static int large_encode(const struct img_picture *picture, struct img_buffer *output,
+                        size_t *ret_size_bytes, struct img_error *error)
 {
     struct png_writer writer = {.picture = picture, .output = output, .error = error};
     writer.png =
@@ -111,4 +113,13 @@ int img_encode_png(const struct img_picture *picture, struct img_buffer *output,
     if (r == 0)
         *ret_size_bytes = writer.size_bytes;
     return r;
+}
+
+int img_encode_png(const struct img_picture *picture, struct img_buffer *output,
+                   size_t *ret_size_bytes, struct img_error *error)
+{
+    if (!img_png_write_takes(picture))
+        return large_encode(picture, output, ret_size_bytes, error);
+    int r = img_png_write(picture, output, ret_size_bytes);
+    return r < 0 ? img_fail(error, r, "out of memory") : r;
 }

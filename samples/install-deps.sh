@@ -14,6 +14,7 @@ ninja-build                                       runs it
 pkg-config|pkgconf                                finds the libraries below
 libjpeg-dev|libjpeg62-turbo-dev|libjpeg-turbo8-dev  libjpeg-turbo: JPEG
 libpng-dev                                        PNG
+libdeflate-dev                                    checksums and compression of PNG
 liblcms2-dev                                      colour profiles
 libvips-dev                                       all other formats
 libseccomp-dev                                    confines the workers
@@ -23,7 +24,7 @@ libcmocka-dev                                     the tests
 spin                                              checks the model of how host and workers talk
 '
 tools='gcc cmake ninja pkg-config spin'                   # the same for systems without these packages
-modules='libjpeg libpng lcms2 vips libseccomp libuv libcurl cmocka'  # as pkg-config calls them
+modules='libjpeg libpng libdeflate lcms2 vips libseccomp libuv libcurl cmocka'  # as pkg-config calls them
 
 say() {
     echo "install-deps: $*"
