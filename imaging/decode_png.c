@@ -14,20 +14,13 @@
 #include "error_priv.h"
 #include "exif_priv.h"
 #include "fit_priv.h"
+#include "png_header_priv.h"
 
-#define SIGNATURE_BYTES 8
-#define STRIP_ROWS      8
-
-/* Deflate packs no tighter than 1032 to 1: a smaller file cannot hold its picture. */
-#define DEFLATE_RATIO_MAX 1032
+#define STRIP_ROWS 8
 
 /* So many bytes libpng asks for at a time where a file may end early: with its usual thousands, the
  * last part of a cut file would never be seen. */
 #define LAX_READ_BYTES 16
-
-/* A profile or another side chunk is never larger than this in sound files. */
-#define CHUNK_BYTES_MAX ((png_alloc_size_t)16 * 1024 * 1024)
-#define CHUNKS_KEPT_MAX 64
 
 struct png_job {
     const struct img_decode_job *decode;
@@ -96,35 +89,6 @@ static int guarded(struct png_job *job, int (*step)(struct png_job *job))
 
 /* ---- Steps: each runs under guarded() ---- */
 
-/* Chunks that say nothing about the pixels are passed over unread. */
-static void chunks_ignore(png_structp png)
-{
-    static const uint8_t names[] = "tEXt\0zTXt\0iTXt\0sPLT\0hIST\0bKGD\0pHYs\0oFFs\0sCAL\0"
-                                   "tIME\0pCAL\0sBIT\0eXIf\0";
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, names, (sizeof(names) - 1) / 5);
-}
-
-static enum img_layout layout_of(int colour_type, bool has_transparency)
-{
-    const bool alpha = (colour_type & PNG_COLOR_MASK_ALPHA) != 0 || has_transparency;
-    if (colour_type & PNG_COLOR_MASK_COLOR)
-        return alpha ? IMG_LAYOUT_RGB_ALPHA : IMG_LAYOUT_RGB;
-    return alpha ? IMG_LAYOUT_GRAY_ALPHA : IMG_LAYOUT_GRAY;
-}
-
-static void profile_note(struct png_job *job)
-{
-    png_charp name;
-    int method;
-    png_bytep profile;
-    png_uint_32 size;
-    if (png_get_valid(job->png, job->info, PNG_INFO_sRGB) ||
-        !png_get_iCCP(job->png, job->info, &name, &method, &profile, &size))
-        return;
-    job->raster.icc = profile;
-    job->raster.icc_bytes = size;
-}
-
 static void laxity_set(png_structp png)
 {
     png_set_compression_buffer_size(png, LAX_READ_BYTES);
@@ -135,28 +99,10 @@ static void laxity_set(png_structp png)
 
 static int header_read(struct png_job *job)
 {
-    png_structp png = job->png;
-    png_set_read_fn(png, job, read_bytes);
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX); /* ours are checked below */
-    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
-    png_set_chunk_cache_max(png, CHUNKS_KEPT_MAX);
-    png_set_crc_action(png, job->lax ? PNG_CRC_QUIET_USE : PNG_CRC_ERROR_QUIT,
-                       PNG_CRC_WARN_DISCARD);
+    png_set_read_fn(job->png, job, read_bytes);
     if (job->lax)
-        laxity_set(png);
-    chunks_ignore(png);
-    png_read_info(png, job->info);
-
-    const int colour_type = png_get_color_type(png, job->info);
-    const int depth = png_get_bit_depth(png, job->info);
-    struct img_raster *raster = &job->raster;
-    raster->source_width_px = raster->width_px = png_get_image_width(png, job->info);
-    raster->source_height_px = raster->height_px = png_get_image_height(png, job->info);
-    raster->area_width_px = raster->width_px;
-    raster->area_height_px = raster->height_px;
-    raster->layout = layout_of(colour_type, png_get_valid(png, job->info, PNG_INFO_tRNS) != 0);
-    raster->depth_bits = depth == 16 ? 16 : 8;
-    profile_note(job);
+        laxity_set(job->png);
+    img_png_header_read(job->png, job->info, job->lax, &job->raster);
     return 0;
 }
 
@@ -217,7 +163,7 @@ static int rows_push(struct png_job *job)
 /* The eXIf chunk may stand behind the pixels, where libpng would find it too late. */
 static int exif_orientation(const uint8_t *data, size_t size_bytes)
 {
-    size_t at = SIGNATURE_BYTES;
+    size_t at = PNG_SIGNATURE_BYTES;
     while (size_bytes - at >= 12) {
         const uint32_t length = png_get_uint_32(data + at);
         if (length > size_bytes - at - 12)
@@ -233,9 +179,9 @@ static int exif_orientation(const uint8_t *data, size_t size_bytes)
  * tolerates wrong checksums, but not this one. */
 static bool size_is_sound(const struct img_decode_job *decode)
 {
-    const uint8_t *chunk = decode->data + SIGNATURE_BYTES + 4; /* its name, then 13 bytes */
+    const uint8_t *chunk = decode->data + PNG_SIGNATURE_BYTES + 4; /* its name, then 13 bytes */
     uint32_t sum = UINT32_MAX;
-    if (decode->size_bytes < SIGNATURE_BYTES + 4 + 4 + 13 + 4)
+    if (decode->size_bytes < PNG_SIGNATURE_BYTES + 4 + 4 + 13 + 4)
         return false;
     for (int i = 0; i < 4 + 13; i++) {
         sum ^= chunk[i];
@@ -285,7 +231,7 @@ static int decode_prepare(struct png_job *job, bool interlaced)
     const uint64_t stored_bytes =
         ((uint64_t)raster->width_px * stored_bits + 7) / 8 * raster->height_px;
     /* A lax decoding of rows may do with less; one that holds the whole picture may not. */
-    if (stored_bytes / DEFLATE_RATIO_MAX > decode->size_bytes && (interlaced || !job->lax))
+    if (stored_bytes / PNG_DEFLATE_RATIO_MAX > decode->size_bytes && (interlaced || !job->lax))
         return img_fail(decode->error, -EPIPE, "the data is too short for its %u x %u pixels",
                         raster->width_px, raster->height_px);
 

@@ -1,6 +1,6 @@
 /* decode_png_fast.c: regular PNG files, faster than libpng and zlib.
  *
- * The header is read by libpng, with the settings of decode_png.c, so that palettes, transparent
+ * The header is read by libpng, as for decode_png.c (png_header.c), so that palettes, transparent
  * colours and profiles are what it says they are. From the first IDAT on the file is read here: the
  * chunks' contents are gathered in a small buffer, inflated into a window, their filters undone and
  * their samples expanded strip by strip, each while the one before is still in the processor's
@@ -28,19 +28,14 @@
 #include "error_priv.h"
 #include "exif_priv.h"
 #include "fit_priv.h"
+#include "png_header_priv.h"
 #include "png_inflate_priv.h"
 #include "png_rows_priv.h"
 
-#define SIGNATURE_BYTES 8
-#define CHUNK_FRAME     12 /* length, name and checksum */
+#define CHUNK_FRAME 12 /* length, name and checksum */
 
-/* Deflate packs no tighter than 1032 to 1: a smaller file cannot hold its picture. */
-#define DEFLATE_RATIO_MAX 1032
-
-/* As in decode_png.c, but for the second: larger chunks behind the pixels are left to libpng. */
-#define CHUNK_BYTES_MAX   ((png_alloc_size_t)16 * 1024 * 1024)
+/* Larger chunks behind the pixels are left to libpng. */
 #define TRAILER_BYTES_MAX ((size_t)8 * 1024 * 1024)
-#define CHUNKS_KEPT_MAX   64
 
 /* Chosen so that all buffers of a usual picture fit into a second-level cache together. */
 #define INPUT_BYTES    ((size_t)32 * 1024)
@@ -172,48 +167,15 @@ static void expansion_fill(struct fast_job *job, unsigned depth, unsigned colour
         palette_fill(job, depth, colour_type);
 }
 
-static void profile_note(struct fast_job *job)
-{
-    png_charp name;
-    int method;
-    png_bytep profile;
-    png_uint_32 size;
-    if (png_get_valid(job->png, job->info, PNG_INFO_sRGB) ||
-        !png_get_iCCP(job->png, job->info, &name, &method, &profile, &size))
-        return;
-    job->raster.icc = profile;
-    job->raster.icc_bytes = size;
-}
-
 static int header_read(struct fast_job *job)
 {
-    static const uint8_t ignored[] = "tEXt\0zTXt\0iTXt\0sPLT\0hIST\0bKGD\0pHYs\0oFFs\0sCAL\0"
-                                     "tIME\0pCAL\0sBIT\0eXIf\0";
     png_structp png = job->png;
-    png_set_read_fn(png, job, read_bytes);
-    png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_chunk_malloc_max(png, CHUNK_BYTES_MAX);
-    png_set_chunk_cache_max(png, CHUNKS_KEPT_MAX);
-    png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, ignored, (sizeof(ignored) - 1) / 5);
-    png_read_info(png, job->info);
-
     struct img_raster *raster = &job->raster;
+    png_set_read_fn(png, job, read_bytes);
+    img_png_header_read(png, job->info, false, raster);
+
     const unsigned colour_type = png_get_color_type(png, job->info);
     const unsigned depth = png_get_bit_depth(png, job->info);
-    raster->source_width_px = raster->width_px = png_get_image_width(png, job->info);
-    raster->source_height_px = raster->height_px = png_get_image_height(png, job->info);
-    raster->area_width_px = raster->width_px;
-    raster->area_height_px = raster->height_px;
-    raster->depth_bits = depth == 16 ? 16 : 8;
-    const bool alpha = (colour_type & PNG_COLOR_MASK_ALPHA) != 0 ||
-                       png_get_valid(png, job->info, PNG_INFO_tRNS) != 0;
-    if (colour_type & PNG_COLOR_MASK_COLOR)
-        raster->layout = alpha ? IMG_LAYOUT_RGB_ALPHA : IMG_LAYOUT_RGB;
-    else
-        raster->layout = alpha ? IMG_LAYOUT_GRAY_ALPHA : IMG_LAYOUT_GRAY;
-    profile_note(job);
-
     job->interlaced = png_get_interlace_type(png, job->info) != PNG_INTERLACE_NONE;
     const unsigned pixel_bits = depth * png_get_channels(png, job->info);
     job->pixel_bytes = pixel_bits < 8 ? 1 : pixel_bits / 8;
@@ -245,7 +207,7 @@ static bool layout_is_regular(struct fast_job *job)
     const struct img_decode_job *decode = job->decode;
     enum { BEFORE, PIXELS, BEHIND } place = BEFORE;
     bool has_exif = false;
-    size_t at = SIGNATURE_BYTES;
+    size_t at = PNG_SIGNATURE_BYTES;
     job->raster.orientation = 1;
     while (decode->size_bytes - at >= CHUNK_FRAME) {
         const uint8_t *chunk = decode->data + at;
@@ -257,7 +219,7 @@ static bool layout_is_regular(struct fast_job *job)
             return place != BEFORE && length == 0 && at == decode->size_bytes &&
                    libdeflate_crc32(0, chunk + 4, 4) == png_get_uint_32(chunk + 8);
         if (is_named(chunk, "IDAT")) {
-            if (place == BEHIND || (length > CHUNK_BYTES_MAX && length > job->raw_bytes))
+            if (place == BEHIND || (length > PNG_CHUNK_BYTES_MAX && length > job->raw_bytes))
                 return false;
             place = PIXELS;
             continue;
@@ -533,7 +495,7 @@ static bool is_within_limits(const struct fast_job *job)
     struct img_error ignored;
     return img_fit_check(size, decode->options, &ignored) == 0 &&
            img_memory_check(0, decode->size_bytes, decode->options, &ignored) == 0 &&
-           job->raw_bytes / DEFLATE_RATIO_MAX <= decode->size_bytes;
+           job->raw_bytes / PNG_DEFLATE_RATIO_MAX <= decode->size_bytes;
 }
 
 static int decode_all(struct fast_job *job)
@@ -551,7 +513,7 @@ static int decode_all(struct fast_job *job)
 
 int img_decode_png_fast(const struct img_decode_job *decode)
 {
-    if (decode->fail_on != IMG_FAIL_ON_ERROR || decode->size_bytes < SIGNATURE_BYTES)
+    if (decode->fail_on != IMG_FAIL_ON_ERROR || decode->size_bytes < PNG_SIGNATURE_BYTES)
         return -EAGAIN;
     struct fast_job job = {.decode = decode, .adler = 1};
     job.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, heed_error, heed_warning);

@@ -357,8 +357,7 @@ static int task_swell_late(struct pool_call *call)
     return swell((size_t)int_field(call, 0), -1);
 }
 
-/* Where the library has mapped what the worker shares with the host. */
-static struct wire_page *find_page(void)
+struct wire_page *worker_page(void)
 {
     char line[512];
     struct wire_page *page = NULL;
@@ -375,7 +374,7 @@ static struct wire_page *find_page(void)
 
 static int task_hide(struct pool_call *call)
 {
-    struct wire_page *page = find_page();
+    struct wire_page *page = worker_page();
     const size_t size_bytes = (size_t)int_field(call, 0);
     for (unsigned i = 0; page && i < PAGE_SLOTS; i++)
         atomic_store(&page->slots[i].word, slot_word(NUMBER_MASK, SLOT_EMPTY));

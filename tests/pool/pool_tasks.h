@@ -80,6 +80,10 @@ int64_t take_int(struct pool_future *future);
 /** Wait for the future, free it, and return pool_future_result()'s code. */
 int take_code(struct pool_future *future);
 
+/** In a worker: where the library has mapped what it shares with the host; NULL: not found. */
+struct wire_page;
+struct wire_page *worker_page(void);
+
 /** The pattern's byte at an offset. */
 uint8_t pattern_at(size_t offset);
 

@@ -4,9 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,26 +22,10 @@
 
 /* ---- The liars ----------------------------------------------------------------------------- */
 
-/* Where the library has mapped what the worker shares with the host. */
-static struct wire_page *find_page(void)
-{
-    char line[512];
-    struct wire_page *page = NULL;
-    FILE *file = fopen("/proc/self/maps", "re");
-    while (file && !page && fgets(line, sizeof(line), file)) {
-        uintptr_t start;
-        if (strstr(line, "pool-page") && sscanf(line, "%" SCNxPTR, &start) == 1)
-            page = (struct wire_page *)start;
-    }
-    if (file)
-        fclose(file);
-    return page;
-}
-
 /* "I have not started it." */
 static bool take_the_start_back(void)
 {
-    struct wire_page *page = find_page();
+    struct wire_page *page = worker_page();
     for (unsigned i = 0; page && i < PAGE_SLOTS; i++) {
         const uint32_t word = atomic_load(&page->slots[i].word);
         if (word == slot_word(word >> 3, SLOT_STARTED))
@@ -85,7 +67,7 @@ static int swell(struct pool_call *call)
  * receive with it. */
 static int flood(struct pool_call *call)
 {
-    struct wire_page *page = find_page();
+    struct wire_page *page = worker_page();
     struct wire_result result = {.type = WIRE_RESULT, .in_memfd = 1, .value_bytes = 1 << 20};
     struct iovec part = {&result, sizeof(result)};
     union {
