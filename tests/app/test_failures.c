@@ -26,6 +26,13 @@ static void touch(const char *path, time_t seconds)
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
+/* -1: there is none. */
+static off_t size_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_size : -1;
+}
+
 /* ---- Poison -------------------------------------------------------------------------------- */
 
 /* A run in which so many workers die over the slow file, one after the other. */
@@ -97,8 +104,10 @@ static void a_file_that_takes_the_program_along_is_remembered(void **state)
     make_slow_jpeg(scratch("in/0-slow.jpg"), 5000, 5000, 1);
     make_jpeg(scratch("in/good.jpg"), 300, 200, 2);
     for (unsigned i = 0; i < FAILURES_DEATHS_MAX - FAILURES_RETRIES; i++) {
+        /* It has begun the picture once it has noted so, behind what earlier runs have left. */
+        const off_t before = size_of(scratch(LEDGER));
         struct program program = program_start(&ordinary, args);
-        while (!file_exists(scratch(LEDGER)))
+        while (size_of(scratch(LEDGER)) <= before)
             usleep(2000);
         usleep(20000); /* into the picture */
         assert_int_equal(kill(program.pid, SIGKILL), 0);
