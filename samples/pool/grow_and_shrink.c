@@ -4,13 +4,14 @@
  *     pool = multiprocessing.Pool(2)     # two, always
  *
  * Workers start when work waits for them, up to a limit that may be changed, and those above
- * workers_min leave when they were idle for idle_ms. The tasks wait for a gate, so each step lasts
- * until the pool has come to rest. It prints
+ * workers_min leave when they were idle for idle_ms. A surplus worker finishes what it has begun, and
+ * it may have begun its next task before the supervisor has heard of a lower limit. The tasks wait
+ * for a gate, so each step lasts until the pool has come to rest. It prints
  *
  *     made with one that stays:           1 worker
  *     eight tasks, two workers at most:   2 workers
  *     the limit raised to six:            6 workers
- *     lowered to three, eight ended:      3 workers
+ *     lowered to three, eight more tasks: 3 workers
  *     nothing to do:                      1 worker
  */
 #include <fcntl.h>
@@ -54,17 +55,23 @@ static void submit_eight(struct pool *pool, const struct gate *gate)
     }
 }
 
-/* Workers come and go in their own time: wait until there are as many as there should be, and print
+/* Workers come and go in their own time: wait until there are as many as there should be. Returns
  * how many there are. */
-static void show(struct pool *pool, const char *when, unsigned expected)
+static unsigned settle(struct pool *pool, unsigned least, unsigned most)
 {
     struct pool_stats stats;
     must(pool_stats(pool, &stats), "stats");
-    for (int tries = 0; stats.workers != expected && tries < 4000; tries++) {
+    for (int tries = 0; (stats.workers < least || stats.workers > most) && tries < 4000; tries++) {
         sleep_ms(5);
         must(pool_stats(pool, &stats), "stats");
     }
-    printf("%-35s %u worker%s\n", when, stats.workers, stats.workers == 1 ? "" : "s");
+    return stats.workers;
+}
+
+static void show(struct pool *pool, const char *when, unsigned expected)
+{
+    const unsigned workers = settle(pool, expected, expected);
+    printf("%-35s %u worker%s\n", when, workers, workers == 1 ? "" : "s");
 }
 
 int main(int argc, char **argv)
@@ -86,10 +93,11 @@ int main(int argc, char **argv)
     must(pool_resize(pool, 6), "resize");
     show(pool, "the limit raised to six:", 6);
 
-    submit_eight(pool, &second);
     must(pool_resize(pool, 3), "resize"); /* the surplus ones leave when they have finished */
     gate_open(&first);
-    show(pool, "lowered to three, eight ended:", 3);
+    settle(pool, 1, 3);
+    submit_eight(pool, &second);
+    show(pool, "lowered to three, eight more tasks:", 3);
 
     gate_open(&second);
     show(pool, "nothing to do:", 1);

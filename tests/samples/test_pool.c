@@ -176,7 +176,7 @@ static void a_pool_grows_with_its_work_and_its_limit_and_shrinks_without(void **
         "made with one that stays:           1 worker",
         "eight tasks, two workers at most:   2 workers",
         "the limit raised to six:            6 workers",
-        "lowered to three, eight ended:      3 workers",
+        "lowered to three, eight more tasks: 3 workers",
         "nothing to do:                      1 worker",
     };
     const struct sample_output output = sample_ok(SAMPLE("grow_and_shrink"), NULL);
