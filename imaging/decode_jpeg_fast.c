@@ -49,7 +49,7 @@ struct fast_job {
     struct img_jpeg_segments segments;
     int orientation;
     struct fast_plane planes[IMG_JPEG_COMPONENTS_MAX];
-    struct img_jpeg_scan *scan; /* in the strip */
+    struct img_jpeg_scan *scan; /* kept from picture to picture, with its tables */
     uint8_t *icc;               /* owned: the profile's parts put together */
 };
 
@@ -95,13 +95,25 @@ static size_t round_up(size_t bytes)
     return (bytes + 63) & ~(size_t)63;
 }
 
-/* Lay out the strip: the scan, then each plane's blocks and pixels. All sizes come of sides of at
- * most 65500 pixels and four rows of MCUs, so nothing overflows. */
+static int scan_get(struct fast_job *job)
+{
+    struct img_buffer *buffer = job->decode->scan;
+    const bool fresh = !buffer->data;
+    if (img_buffer_need(buffer, sizeof(*job->scan)) < 0)
+        return img_fail(job->decode->error, -ENOMEM, "out of memory");
+    job->scan = (struct img_jpeg_scan *)(void *)buffer->data;
+    if (fresh)
+        memset(job->scan, 0, sizeof(*job->scan));
+    return 0;
+}
+
+/* Lay out the strip: each plane's blocks and pixels. All sizes come of sides of at most 65500
+ * pixels and four rows of MCUs, so nothing overflows. */
 static int memory_get(struct fast_job *job)
 {
     const struct img_jpeg_frame *frame = &job->frame;
     struct img_buffer *strip = job->decode->strip;
-    size_t bytes = round_up(sizeof(*job->scan));
+    size_t bytes = 0;
     size_t rows_bytes[IMG_JPEG_COMPONENTS_MAX] = {0};
     for (unsigned i = 0; i < frame->component_count; i++) {
         const struct img_jpeg_component *component = &frame->components[i];
@@ -112,14 +124,14 @@ static int memory_get(struct fast_job *job)
         rows_bytes[i] = plane->stride_bytes * STRIP_MCU_ROWS * component->v * plane->reduction.down;
         bytes += round_up(plane->blocks_bytes) + round_up(rows_bytes[i]);
     }
-    int r = limits_check(job, bytes);
+    int r = limits_check(job, sizeof(*job->scan) + bytes);
+    if (r == 0)
+        r = scan_get(job);
     if (r < 0)
         return r;
     if (img_buffer_need(strip, bytes) < 0)
         return img_fail(job->decode->error, -ENOMEM, "out of memory");
     uint8_t *next = strip->data;
-    job->scan = (struct img_jpeg_scan *)(void *)next;
-    next += round_up(sizeof(*job->scan));
     for (unsigned i = 0; i < frame->component_count; i++) {
         struct fast_plane *plane = &job->planes[i];
         plane->blocks = (int16_t *)(void *)next;

@@ -72,6 +72,7 @@ struct img_decode_job {
     const struct img_options *options;
     enum img_fail_on fail_on; /* of this decoding; the options' own may be laxer */
     struct img_buffer *strip; /* for the decoder's rows; kept from picture to picture */
+    struct img_buffer *scan;  /* likewise, for img_decode_jpeg_fast() alone */
     struct img_sink *sink;
     struct img_error *error; /* filled on failure */
 };

@@ -27,11 +27,9 @@ static void codes_make(struct img_jpeg_codes *codes, const struct img_jpeg_huffm
     codes->end[17] = UINT32_MAX;
 }
 
-void img_jpeg_dc_table_make(struct img_jpeg_dc_table *table, const struct img_jpeg_huffman *from)
+static void dc_make(uint16_t *to, const struct img_jpeg_huffman *from)
 {
-    codes_make(&table->codes, from);
-    memset(table->entry, 0, sizeof(table->entry));
-    uint16_t *to = table->entry;
+    uint16_t *const end = to + (1u << IMG_JPEG_DC_BITS);
     const uint8_t *symbol = from->symbols;
     for (unsigned length = 1; length <= IMG_JPEG_DC_BITS; length++)
         for (unsigned i = 0; i < from->counts[length]; i++, symbol++) {
@@ -39,19 +37,38 @@ void img_jpeg_dc_table_make(struct img_jpeg_dc_table *table, const struct img_jp
             for (unsigned j = 0; j < 1u << (IMG_JPEG_DC_BITS - length); j++)
                 *to++ = entry;
         }
+    while (to < end)
+        *to++ = 0;
 }
 
-/* The skips that so many bits show. What is behind them is in the skips of fewer bits, which must
- * have been made; there zero means not even one symbol.
- * tables: that of so many bits starts at 1 << bits. */
-static void skip_make(uint16_t *tables, unsigned bits, const struct img_jpeg_huffman *from)
+static void low_make(uint16_t *to, const struct img_jpeg_huffman *from)
 {
-    uint16_t *to = tables + (1u << bits);
+    uint16_t *const end = to + (1u << IMG_JPEG_LOW_BITS);
+    const uint8_t *symbol = from->symbols;
+    for (unsigned length = 1; length <= IMG_JPEG_LOW_BITS; length++)
+        for (unsigned i = 0; i < from->counts[length]; i++, symbol++) {
+            const bool ends = advance_of(*symbol) == IMG_JPEG_ADVANCE_EOB;
+            const unsigned size = ends ? 0 : *symbol & 15u;
+            const unsigned advance = ends ? IMG_JPEG_LOW_ADVANCE_EOB : advance_of(*symbol);
+            const uint16_t entry = (uint16_t)((length + size) | size << 5 | advance << 9);
+            for (unsigned j = 0; j < 1u << (IMG_JPEG_LOW_BITS - length); j++)
+                *to++ = entry;
+        }
+    while (to < end)
+        *to++ = 0;
+}
+
+/* The skips that so many bits show, from a symbol of DC or of AC on. What is behind it is in the
+ * skips of fewer bits, which must have been made.
+ * tables: those of AC; that of so many bits starts at 1 << bits. */
+static void skip_make(uint16_t *to, unsigned bits, const struct img_jpeg_huffman *from, bool is_dc,
+                      const uint16_t *tables)
+{
     uint16_t *const end = to + (1u << bits);
     const uint8_t *symbol = from->symbols;
     for (unsigned length = 1; length <= bits; length++)
         for (unsigned i = 0; i < from->counts[length]; i++, symbol++) {
-            const unsigned advance = advance_of(*symbol);
+            const unsigned advance = is_dc ? 1 : advance_of(*symbol);
             const unsigned total = length + (*symbol & 15);
             const unsigned own = total | advance << 8;
             uint16_t *const stop = to + (1u << (bits - length));
@@ -71,42 +88,21 @@ static void skip_make(uint16_t *tables, unsigned bits, const struct img_jpeg_huf
         *to++ = 0;
 }
 
-static void values_make(uint32_t *to, const struct img_jpeg_huffman *from)
+void img_jpeg_coder_make(struct img_jpeg_coder *coder, const struct img_jpeg_huffman *dc,
+                         const struct img_jpeg_huffman *ac, bool with_low)
 {
-    uint32_t *const end = to + (1u << IMG_JPEG_AC_BITS);
-    const uint8_t *symbol = from->symbols;
-    for (unsigned length = 1; length <= IMG_JPEG_AC_BITS; length++)
-        for (unsigned i = 0; i < from->counts[length]; i++, symbol++) {
-            const unsigned size = advance_of(*symbol) == IMG_JPEG_ADVANCE_EOB ? 0 : *symbol & 15u;
-            const unsigned total = length + size;
-            const uint32_t own = total | advance_of(*symbol) << 8;
-            uint32_t *const stop = to + (1u << (IMG_JPEG_AC_BITS - length));
-            if (total > IMG_JPEG_AC_BITS) {
-                while (to < stop)
-                    *to++ = own | IMG_JPEG_VALUE_IS_LONG | (uint32_t)size << 16;
-                continue;
-            }
-            for (uint32_t bits = 0; bits < 1u << size; bits++) {
-                const uint32_t entry = own | (uint32_t)(uint16_t)img_jpeg_value(bits, size) << 16;
-                for (unsigned j = 0; j < 1u << (IMG_JPEG_AC_BITS - total); j++)
-                    *to++ = entry;
-            }
-        }
-    while (to < end)
-        *to++ = IMG_JPEG_ADVANCE_NONE << 8;
-}
-
-void img_jpeg_ac_table_make(struct img_jpeg_ac_table *table, const struct img_jpeg_huffman *from,
-                            bool with_values)
-{
-    codes_make(&table->codes, from);
-    if (with_values)
-        values_make(table->value, from);
-    uint16_t tables[2u << IMG_JPEG_AC_BITS];
-    for (unsigned bits = 0; bits <= IMG_JPEG_AC_BITS; bits++)
-        skip_make(tables, bits, from);
-    for (size_t i = 0; i < 1u << IMG_JPEG_AC_BITS; i++) {
-        const uint16_t skip = tables[(1u << IMG_JPEG_AC_BITS) + i];
-        table->skip[i] = skip ? skip : IMG_JPEG_ADVANCE_NONE << 8;
+    uint16_t tables[2u << IMG_JPEG_SKIP_BITS];
+    codes_make(&coder->dc_codes, dc);
+    codes_make(&coder->ac_codes, ac);
+    dc_make(coder->dc, dc);
+    if (with_low)
+        low_make(coder->low, ac);
+    for (unsigned bits = 0; bits <= IMG_JPEG_SKIP_BITS; bits++)
+        skip_make(tables + (1u << bits), bits, ac, false, tables);
+    memcpy(coder->skip, tables + (1u << IMG_JPEG_SKIP_BITS), sizeof(coder->skip));
+    skip_make(coder->first, IMG_JPEG_SKIP_BITS, dc, true, tables);
+    for (size_t i = 0; i < 1u << IMG_JPEG_SKIP_BITS; i++) {
+        coder->skip[i] = coder->skip[i] ? coder->skip[i] : IMG_JPEG_ADVANCE_NONE << 8;
+        coder->first[i] = coder->first[i] ? coder->first[i] : IMG_JPEG_ADVANCE_NONE << 8;
     }
 }

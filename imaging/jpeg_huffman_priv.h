@@ -7,8 +7,9 @@
 
 #include "jpeg_frame_priv.h"
 
-#define IMG_JPEG_DC_BITS 10
-#define IMG_JPEG_AC_BITS 13
+#define IMG_JPEG_DC_BITS   10
+#define IMG_JPEG_LOW_BITS  11
+#define IMG_JPEG_SKIP_BITS 13
 
 /** The way that always works, a bit longer each time: codes of length bits are below
  *  end[length], left-aligned to 16 bits; offset + code is the symbol's place. */
@@ -18,42 +19,38 @@ struct img_jpeg_codes {
     uint8_t symbols[256];
 };
 
-/** Entries take the next bits as index. Zero: the code is longer or is none, so step by codes. */
-struct img_jpeg_dc_table {
-    struct img_jpeg_codes codes;
+/* Advances beyond every block's end. */
+#define IMG_JPEG_ADVANCE_EOB     128
+#define IMG_JPEG_ADVANCE_NONE    255
+#define IMG_JPEG_LOW_ADVANCE_EOB 127
+
+/** What the blocks of a component are read with. Entries take the next bits as index. Zero, or of
+ *  skips ADVANCE_NONE: the code is longer or is none, so step by codes. */
+struct img_jpeg_coder {
+    struct img_jpeg_codes dc_codes, ac_codes;
     /* Bits 0..5: all bits of code and value; 8..11: those of the value. */
-    uint16_t entry[1 << IMG_JPEG_DC_BITS];
+    uint16_t dc[1 << IMG_JPEG_DC_BITS];
+    /* One symbol of AC, whose value need not be among the index's bits. Bits 0..4: all bits of code
+     * and value; 5..8: those of the value; 9..15: how many coefficients it goes on, or
+     * LOW_ADVANCE_EOB where it is the end of the block. */
+    uint16_t low[1 << IMG_JPEG_LOW_BITS];
+    /* As many whole symbols as the index shows, from a block's beginning on, and behind its DC.
+     * Bits 0..7: all their bits, with the values, at most 31; 8..15: how many coefficients they go
+     * on, plus ADVANCE_EOB where the last is the end of the block; ADVANCE_NONE: not even one. */
+    uint16_t first[1 << IMG_JPEG_SKIP_BITS];
+    uint16_t skip[1 << IMG_JPEG_SKIP_BITS];
 };
 
-/* An advance beyond every block's end. */
-#define IMG_JPEG_ADVANCE_EOB  128
-#define IMG_JPEG_ADVANCE_NONE 255
+/** The tables must be sound, as img_jpeg_tables_read() leaves them.
+ *  with_low: is low needed? */
+void img_jpeg_coder_make(struct img_jpeg_coder *coder, const struct img_jpeg_huffman *dc,
+                         const struct img_jpeg_huffman *ac, bool with_low);
 
-struct img_jpeg_ac_table {
-    struct img_jpeg_codes codes;
-    /* As many whole symbols as the index shows. Bits 0..5: all their bits, with the values;
-     * 8..15: how many coefficients they go on, plus ADVANCE_EOB where the last is the end of the
-     * block; ADVANCE_NONE: not even one. */
-    uint16_t skip[1 << IMG_JPEG_AC_BITS];
-    /* One symbol. Bits 0..5: all its bits; 8..15: the advance, as above; 16..31: the value; where
-     * bit 6 is set, the number of the value's bits instead. */
-    uint32_t value[1 << IMG_JPEG_AC_BITS];
-};
-
-#define IMG_JPEG_VALUE_IS_LONG 0x40u
-
-/** The tables must be sound, as img_jpeg_tables_read() leaves them. */
-void img_jpeg_dc_table_make(struct img_jpeg_dc_table *table, const struct img_jpeg_huffman *from);
-
-/** with_values: is value needed? */
-void img_jpeg_ac_table_make(struct img_jpeg_ac_table *table, const struct img_jpeg_huffman *from,
-                            bool with_values);
-
-/** The symbol of the code at the top of the 16 bits; its length, or 0: there is none. */
+/** The symbol of the code at the top of the 16 bits; its length, or 0: there is none.
+ *  length: no shorter one comes into question. */
 static inline unsigned img_jpeg_code_find(const struct img_jpeg_codes *codes, uint32_t bits16,
-                                          uint8_t *ret_symbol)
+                                          unsigned length, uint8_t *ret_symbol)
 {
-    unsigned length = 1;
     while (bits16 >= codes->end[length])
         length++;
     if (length > 16)

@@ -24,6 +24,8 @@ static const uint8_t zigzag[8][8] = {
 unsigned img_jpeg_reduction_last(struct img_jpeg_reduction reduction)
 {
     unsigned last = 0;
+    if (reduction.across == 2 && reduction.down == 2)
+        return zigzag[1][0]; /* see reduce_2x2() */
     for (unsigned row = 0; row < reduction.down; row++)
         for (unsigned column = 0; column < reduction.across; column++)
             if (zigzag[row][column] > last)
@@ -56,12 +58,20 @@ static uint32_t reduce_1x1(const int16_t *blocks, uint32_t count, int16_t quant,
     return wrong;
 }
 
+/* Of two pixels, each stands for the mean of its half of the block. The basis gives what it is in
+ * the middle of the half, and that is further from the block's mean, by about a fifteenth. */
+static inline int32_t half_of(int16_t coefficient, uint16_t quant)
+{
+    return (coefficient * quant * 15 + 8) >> 4;
+}
+
 static uint32_t reduce_2x1(const int16_t *blocks, size_t step, uint32_t count,
                            const uint16_t *quant, uint8_t *to)
 {
     uint32_t wrong = 0;
     for (uint32_t i = 0; i < count; i++, blocks += step) {
-        const int32_t mean = blocks[0] * quant[0] + 4, across = blocks[1] * quant[1];
+        const int32_t mean = blocks[0] * quant[0] + 4;
+        const int32_t across = half_of(blocks[1], quant[1]);
         *to++ = pixel_of((mean + across) >> 3, &wrong);
         *to++ = pixel_of((mean - across) >> 3, &wrong);
     }
@@ -73,25 +83,29 @@ static uint32_t reduce_1x2(const int16_t *blocks, size_t step, uint32_t count,
 {
     uint32_t wrong = 0;
     for (uint32_t i = 0; i < count; i++, blocks += step) {
-        const int32_t mean = blocks[0] * quant[0] + 4, down = blocks[2] * quant[2];
+        const int32_t mean = blocks[0] * quant[0] + 4;
+        const int32_t down = half_of(blocks[2], quant[2]);
         to[i] = pixel_of((mean + down) >> 3, &wrong);
         to[stride_bytes + i] = pixel_of((mean - down) >> 3, &wrong);
     }
     return wrong;
 }
 
+/* Without the coefficient that goes both ways, which adds next to nothing: the codes need then be
+ * read only up to the second one. */
 static uint32_t reduce_2x2(const int16_t *blocks, size_t step, uint32_t count,
                            const uint16_t *quant, uint8_t *to, size_t stride_bytes)
 {
     uint32_t wrong = 0;
     uint8_t *upper = to, *lower = to + stride_bytes;
     for (uint32_t i = 0; i < count; i++, blocks += step) {
-        const int32_t mean = blocks[0] * quant[0] + 4, across = blocks[1] * quant[1];
-        const int32_t down = blocks[2] * quant[2], both = blocks[4] * quant[4];
-        *upper++ = pixel_of((mean + across + down + both) >> 3, &wrong);
-        *upper++ = pixel_of((mean - across + down - both) >> 3, &wrong);
-        *lower++ = pixel_of((mean + across - down - both) >> 3, &wrong);
-        *lower++ = pixel_of((mean - across - down + both) >> 3, &wrong);
+        const int32_t mean = blocks[0] * quant[0] + 4;
+        const int32_t across = half_of(blocks[1], quant[1]);
+        const int32_t down = half_of(blocks[2], quant[2]);
+        *upper++ = pixel_of((mean + across + down) >> 3, &wrong);
+        *upper++ = pixel_of((mean - across + down) >> 3, &wrong);
+        *lower++ = pixel_of((mean + across - down) >> 3, &wrong);
+        *lower++ = pixel_of((mean - across - down) >> 3, &wrong);
     }
     return wrong;
 }

@@ -3,15 +3,11 @@
 #ifndef IMAGING_JPEG_SCAN_PRIV_H
 #define IMAGING_JPEG_SCAN_PRIV_H
 
+#include "jpeg_blocks_priv.h"
 #include "jpeg_frame_priv.h"
-#include "jpeg_huffman_priv.h"
 
 /* Scan data is taken from the file so many bytes at a time. */
-#define IMG_JPEG_CHUNK_BYTES ((size_t)32 * 1024)
-
-/* No MCU is longer: ten blocks of 64 codes and values of at most 31 bits; and what the reader
- * looks ahead. */
-#define IMG_JPEG_MCU_BYTES_MAX 2560
+#define IMG_JPEG_CHUNK_BYTES ((size_t)64 * 1024)
 
 /** What is wanted of each component's blocks. */
 struct img_jpeg_wanted {
@@ -25,13 +21,15 @@ struct img_jpeg_mcu_block {
     uint32_t row, column; /* within the MCU */
 };
 
-struct img_jpeg_bits {
-    uint64_t top;        /* the next bits, from the highest on */
-    unsigned count;      /* so many of them are there: at most 63 */
-    const uint8_t *next; /* what follows */
+/** A coder, and the tables that it was made from. */
+struct img_jpeg_coder_kept {
+    bool made, with_low;
+    struct img_jpeg_huffman dc, ac;
+    struct img_jpeg_coder coder;
 };
 
-/** A scan being read. Large: not for the stack. Nothing of it need be set before it begins. */
+/** A scan being read. Large: not for the stack. Zeroed before the first scan; after that it may be
+ *  used for any other, also of another picture, and has its coders already if they are the same. */
 struct img_jpeg_scan {
     const struct img_jpeg_frame *frame; /* borrowed */
     struct img_jpeg_wanted wanted[IMG_JPEG_COMPONENTS_MAX];
@@ -39,23 +37,21 @@ struct img_jpeg_scan {
     unsigned component_count;
     unsigned components[IMG_JPEG_COMPONENTS_MAX]; /* their places in the frame */
     unsigned block_count;
-    struct img_jpeg_mcu_block blocks[IMG_JPEG_MCU_BLOCKS_MAX];
-    const struct img_jpeg_dc_table *dc_of[IMG_JPEG_COMPONENTS_MAX]; /* by place in the frame */
-    const struct img_jpeg_ac_table *ac_of[IMG_JPEG_COMPONENTS_MAX];
+    struct img_jpeg_mcu_block layout[IMG_JPEG_MCU_BLOCKS_MAX];
+    const struct img_jpeg_coder *coder_of[IMG_JPEG_COMPONENTS_MAX]; /* by place in the frame */
     /* Where it stands. */
     int32_t dc_last[IMG_JPEG_COMPONENTS_MAX];
     uint32_t restart_interval; /* 0: none */
     uint32_t segment_mcus;     /* MCUs left until the next restart marker */
     unsigned restart_number;   /* 0..7, of that marker */
-    struct img_jpeg_bits bits;
     /* The segment's data, without its stuffing, in chunks. */
     const uint8_t *from, *from_end;
     uint8_t *chunk_end; /* behind its last byte */
     bool segment_ended; /* nothing of the segment is behind the chunk; from is at a marker */
-    uint8_t chunk[IMG_JPEG_CHUNK_BYTES + 2 * IMG_JPEG_MCU_BYTES_MAX];
-    /* The tables that the scan uses. */
-    struct img_jpeg_dc_table dc[IMG_JPEG_TABLES_MAX];
-    struct img_jpeg_ac_table ac[IMG_JPEG_TABLES_MAX];
+    uint32_t taken;     /* so many of the blocks found have been read */
+    struct img_jpeg_blocks found; /* places are those of the chunk */
+    uint8_t chunk[IMG_JPEG_CHUNK_BYTES + IMG_JPEG_SLACK_BYTES];
+    struct img_jpeg_coder_kept coders[IMG_JPEG_COMPONENTS_MAX]; /* not all need be in use */
 };
 
 /** Start with the scan whose SOS segment's contents are given. data: the whole file; at: where the

@@ -32,6 +32,7 @@
 
 struct img_context {
     struct img_buffer strip;  /* the decoder's rows */
+    struct img_buffer scan;   /* and a JPEG scan's state and tables */
     struct img_buffer pixels; /* the small picture */
     struct img_buffer turned; /* the small picture, turned */
     struct img_buffer output; /* its bytes; the caller looks at them until the next call */
@@ -83,6 +84,7 @@ struct img_context *img_context_free(struct img_context *context)
     if (!context)
         return NULL;
     img_buffer_done(&context->strip);
+    img_buffer_done(&context->scan);
     img_buffer_done(&context->pixels);
     img_buffer_done(&context->turned);
     img_buffer_done(&context->output);
@@ -324,6 +326,7 @@ static int decode(struct work *work, const uint8_t *data, size_t size_bytes, enu
         .options = work->options,
         .fail_on = fail_on,
         .strip = &work->context->strip,
+        .scan = &work->context->scan,
         .sink = &work->sink,
         .error = &work->error,
     };

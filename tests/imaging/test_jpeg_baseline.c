@@ -10,7 +10,7 @@
 #include "surgery.h"
 #include "thumbs.h"
 
-static const unsigned lasts[] = {0, 1, 4, 24, 63};
+static const unsigned lasts[] = {0, 1, 2, 4, 24, 63};
 
 #define LASTS (sizeof(lasts) / sizeof(lasts[0]))
 
@@ -127,6 +127,34 @@ static void a_large_file_is_read_in_pieces(void **state)
     check_equal(&recipe, "long segments");
 }
 
+/* Segments of some kilobytes are read at several places at once. */
+static void what_is_read_at_several_places_is_the_same(void **state)
+{
+    (void)state;
+    for (size_t s = 0; s < SAMPLINGS; s++)
+        for (int grain = 2; grain <= 162; grain += 80) {
+            struct jpeg_recipe recipe = recipe_of(s, 520, 390);
+            recipe.grain = grain;
+            recipe.quality = 94;
+            recipe.optimised = s & 1;
+            recipe.separate_scans = s == 4 && grain == 2;
+            recipe.restart_interval = s % 4 == 2 ? 700 : 0;
+            check_equal(&recipe, samplings[s].name);
+        }
+}
+
+/* A reader's room is for so many blocks, whatever few bits they have. */
+static void plain_surfaces_have_many_blocks_in_few_bytes(void **state)
+{
+    (void)state;
+    struct jpeg_recipe recipe = recipe_of(0, 3100, 1700);
+    recipe.quality = 1;
+    check_equal(&recipe, "gray");
+    recipe = recipe_of(4, 3100, 1100);
+    recipe.quality = 3;
+    check_equal(&recipe, "4:2:0");
+}
+
 static void planes_are_what_the_coefficients_say(void **state)
 {
     (void)state;
@@ -215,7 +243,29 @@ static uint32_t random_next(uint32_t *state)
     return *state >> 8;
 }
 
-/* Many still make a picture; libjpeg then must read the same one and find nothing to say. */
+/* Many still make a picture; libjpeg then must read the same one and find nothing to say. Returns
+ * how many do. */
+static unsigned check_flipped(const struct jpeg_recipe *recipe, const char *label, unsigned times,
+                              uint32_t *random)
+{
+    unsigned equal = 0;
+    struct bytes file = jpeg_made(recipe);
+    for (unsigned i = 0; i < times; i++) {
+        struct bytes damaged = bytes_cut(file, file.size);
+        for (unsigned flips = 1 + random_next(random) % 3; flips > 0; flips--)
+            damaged.data[random_next(random) % damaged.size] ^=
+                (uint8_t)(1u << random_next(random) % 8);
+        const unsigned last = lasts[random_next(random) % LASTS];
+        const enum jpeg_verdict verdict = jpeg_coefficients_check(damaged.data, damaged.size, last);
+        if (verdict == JPEG_DIFFERENT)
+            fail_msg("%s, %u: different", label, i);
+        equal += verdict == JPEG_EQUAL;
+        free(damaged.data);
+    }
+    free(file.data);
+    return equal;
+}
+
 static void flipped_bits_are_declined_or_read_as_libjpeg_does(void **state)
 {
     (void)state;
@@ -226,21 +276,21 @@ static void flipped_bits_are_declined_or_read_as_libjpeg_does(void **state)
         recipe.restart_interval = (unsigned)(s % 3) * 3;
         recipe.optimised = s & 1;
         recipe.separate_scans = s == 3;
-        struct bytes file = jpeg_made(&recipe);
-        for (unsigned i = 0; i < 400; i++) {
-            struct bytes damaged = bytes_cut(file, file.size);
-            for (unsigned flips = 1 + random_next(&random) % 3; flips > 0; flips--)
-                damaged.data[random_next(&random) % damaged.size] ^=
-                    (uint8_t)(1u << random_next(&random) % 8);
-            const unsigned last = lasts[random_next(&random) % LASTS];
-            const enum jpeg_verdict verdict =
-                jpeg_coefficients_check(damaged.data, damaged.size, last);
-            if (verdict == JPEG_DIFFERENT)
-                fail_msg("%s, %u: different", samplings[s].name, i);
-            equal += verdict == JPEG_EQUAL;
-            free(damaged.data);
-        }
-        free(file.data);
+        equal += check_flipped(&recipe, samplings[s].name, 400, &random);
+    }
+    assert_true(equal > 0);
+}
+
+static void flipped_bits_do_not_lead_scouts_astray(void **state)
+{
+    (void)state;
+    uint32_t random = 8;
+    unsigned equal = 0;
+    for (size_t s = 1; s < SAMPLINGS; s += 3) {
+        struct jpeg_recipe recipe = recipe_of(s, 260, 190);
+        recipe.grain = 40;
+        recipe.quality = 96;
+        equal += check_flipped(&recipe, samplings[s].name, 150, &random);
     }
     assert_true(equal > 0);
 }
@@ -298,11 +348,14 @@ int main(int argc, char **argv)
         TEST(coefficients_are_libjpegs_with_restart_markers),
         TEST(a_scan_for_each_component_is_read_too),
         TEST(a_large_file_is_read_in_pieces),
+        TEST_LONG(what_is_read_at_several_places_is_the_same, 60000),
+        TEST_LONG(plain_surfaces_have_many_blocks_in_few_bytes, 60000),
         TEST_LONG(planes_are_what_the_coefficients_say, 60000),
         TEST(wild_contrasts_are_clamped_as_they_should),
         TEST(what_needs_the_whole_picture_or_laxness_is_declined),
         TEST(every_cut_is_declined),
         TEST_LONG(flipped_bits_are_declined_or_read_as_libjpeg_does, 60000),
+        TEST_LONG(flipped_bits_do_not_lead_scouts_astray, 60000),
         TEST(only_a_clean_end_is_taken),
         TEST(restart_markers_must_be_there_and_in_order),
     };
