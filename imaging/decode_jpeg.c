@@ -28,6 +28,9 @@
  * means of 16 pixels in that direction. */
 #define SHRINK_LEFT_MIN_UNEVEN (2 * IMG_JPEG_SHRINK_LEFT_MIN)
 
+/* libjpeg's transforms of two and four points mix in higher frequencies. */
+#define SHRINK_LEFT_MIN_MIXED 2.0
+
 /* A scan can cost a few bytes and a walk over the whole picture: pixels times scans are limited
  * to this many times the limit of the pixels. */
 #define SCAN_PIXELS_FACTOR 16
@@ -250,7 +253,7 @@ static unsigned scale_choose(const struct jpeg_decompress_struct *cinfo, double 
     if (shrink / 8 >= (chroma_is_uneven(cinfo) ? SHRINK_LEFT_MIN_UNEVEN : IMG_JPEG_SHRINK_LEFT_MIN))
         return 8;
     unsigned denominator = 4;
-    while (denominator > 1 && shrink / denominator < IMG_JPEG_SHRINK_LEFT_MIN)
+    while (denominator > 1 && shrink / denominator < SHRINK_LEFT_MIN_MIXED)
         denominator /= 2;
     return denominator;
 }
@@ -303,6 +306,8 @@ static int decode_prepare(struct jpeg_job *job)
         .height_px = (size.height_px + denominator - 1) / denominator,
         .area_width_px = (double)size.width_px / denominator,
         .area_height_px = (double)size.height_px / denominator,
+        .sharpen_width = denominator == 8 ? 1 / 24.0 : 0, /* means, where it counts: of luma */
+        .sharpen_height = denominator == 8 ? 1 / 24.0 : 0,
         .layout = IMG_LAYOUT_RGB,
         .depth_bits = 8,
         .orientation = job->orientation,

@@ -25,6 +25,7 @@ struct img_raster {
     uint32_t height_px;
     double area_width_px;
     double area_height_px;
+    double sharpen_width, sharpen_height; /* what shrinking or sampling has blurred; img_axis */
     enum img_layout layout;
     unsigned depth_bits; /* 8, or 16 in the machine's byte order */
     int orientation;     /* 1..8, still to be applied */
@@ -38,6 +39,7 @@ struct img_plane {
     uint32_t height_px;
     double area_width_px;
     double area_height_px;
+    double sharpen_width, sharpen_height; /* as above */
 };
 
 /** A picture of eight bits a sample that a decoder pushes plane by plane: one plane is gray; three

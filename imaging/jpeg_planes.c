@@ -3,12 +3,13 @@
 
 #include "fit_priv.h"
 
-/* side_px: of the picture; factor of factor_max: the component's part of it. */
+/* side_px: of the picture; factor of factor_max: the component's part of it. wanted: samples that
+ * are to be left at least. */
 static unsigned axis_choose(uint32_t side_px, unsigned factor, unsigned factor_max, double wanted)
 {
     const double plane = (double)side_px * factor / factor_max;
     unsigned pixels = 1;
-    while (pixels < 8 && plane * pixels / 8 < wanted * IMG_JPEG_SHRINK_LEFT_MIN)
+    while (pixels < 8 && plane * pixels / 8 < wanted)
         pixels *= 2;
     return pixels;
 }
@@ -21,11 +22,26 @@ struct img_jpeg_reduction img_jpeg_reduction_choose(const struct img_jpeg_frame 
     const struct img_jpeg_component *from = &frame->components[component];
     const struct img_size size = {frame->width_px, frame->height_px};
     const struct img_size fitted = img_fit_stored(size, orientation, options);
-    const double part = component > 0 && chroma_is_halved ? 0.5 : 1;
+    const double wanted = component > 0 && chroma_is_halved ? IMG_JPEG_SHRINK_LEFT_MIN_HALVED / 2
+                                                            : IMG_JPEG_SHRINK_LEFT_MIN;
     return (struct img_jpeg_reduction){
-        .across = axis_choose(size.width_px, from->h, frame->h_max, fitted.width_px * part),
-        .down = axis_choose(size.height_px, from->v, frame->v_max, fitted.height_px * part),
+        .across = axis_choose(size.width_px, from->h, frame->h_max, fitted.width_px * wanted),
+        .down = axis_choose(size.height_px, from->v, frame->v_max, fitted.height_px * wanted),
     };
+}
+
+/* The second difference by which a plane's samples are off, in their own measure; see struct
+ * img_axis. factor of factor_max: the component's part of the picture. */
+static double axis_sharpen(unsigned pixels, unsigned factor, unsigned factor_max)
+{
+    const double part = pixels / 8.0; /* of the component's own samples */
+    /* One is a mean; two are less than the means of their halves, but not yet the values in the
+     * midst of them. */
+    const double mean = pixels == 1 ? (1 - part * part) / 24 : pixels == 2 ? 1 / 32.0 : 0;
+    /* What is less than the whole picture's is spread over it by decoders, each sample over two
+     * and half of the next two pixels, or where it has four pixels, over those. */
+    const double spread = factor_max == 2 * factor ? 3 / 32.0 : factor_max > factor ? 5 / 128.0 : 0;
+    return mean - spread * part * part;
 }
 
 struct img_plane img_jpeg_plane(const struct img_jpeg_frame *frame, unsigned component,
@@ -40,5 +56,7 @@ struct img_plane img_jpeg_plane(const struct img_jpeg_frame *frame, unsigned com
         .height_px = (uint32_t)((height + down - 1) / down),
         .area_width_px = (double)width / across,
         .area_height_px = (double)height / down,
+        .sharpen_width = axis_sharpen(reduction.across, from->h, frame->h_max),
+        .sharpen_height = axis_sharpen(reduction.down, from->v, frame->v_max),
     };
 }

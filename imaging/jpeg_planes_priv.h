@@ -11,6 +11,10 @@
  * thumbnail of 256: it is still decoded at an eighth. */
 #define IMG_JPEG_SHRINK_LEFT_MIN 1.85
 
+/* The same for chroma that the thumbnail has at half its size. Half the resolution is what limits
+ * it there; beside that, the difference from a larger transform is not seen. */
+#define IMG_JPEG_SHRINK_LEFT_MIN_HALVED 1.4
+
 /** The smallest transform of a component, for each axis, that leaves the resampler enough.
  *  orientation: 1..8.  chroma_is_halved: will the thumbnail have half as many chroma samples as
  *  pixels, each way? 8 across or down: nothing smaller does. */

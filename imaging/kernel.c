@@ -78,13 +78,14 @@ static void pixel_copy(const struct kernel_arrays *arrays, uint32_t index, uint3
 /* A mean over a pixel is more than the value in its midst by 1/24 of the second difference. Taking
  * that from the source's pixels is the same as taking it from the weights; past its edges the
  * source goes on as its last pixel. */
-static void means_undo(float *weights, uint32_t count, bool at_start, bool at_end)
+static void weights_sharpen(float *weights, uint32_t count, float sharpen, bool at_start,
+                            bool at_end)
 {
     float before = at_start ? weights[0] : 0;
     for (uint32_t i = 0; i < count; i++) {
         const float here = weights[i];
         const float after = i + 1 < count ? weights[i + 1] : at_end ? here : 0;
-        weights[i] = here + (2 * here - before - after) * (1.0f / 24);
+        weights[i] = here + (2 * here - before - after) * sharpen;
         before = here;
     }
 }
@@ -97,7 +98,7 @@ static void pixel_weigh(const struct kernel_arrays *arrays, uint32_t index, uint
     const double centre = axis->origin_px + (index + 0.5) * spread->step;
     const double low = floor(centre - LOBES * scale);
     const double high = ceil(centre + LOBES * scale);
-    const double margin = axis->means ? 1 : 0;
+    const double margin = axis->sharpen != 0 ? 1 : 0;
     uint32_t from = low > margin ? (uint32_t)(low - margin) : 0;
     const uint32_t to =
         high + margin < axis->source_px ? (uint32_t)(high + margin) : axis->source_px;
@@ -126,8 +127,8 @@ static void pixel_weigh(const struct kernel_arrays *arrays, uint32_t index, uint
     const double factor = 1 / sum;
     for (uint32_t i = 0; i < to - from; i++)
         weights[i] = (float)(weights[i] * factor);
-    if (axis->means)
-        means_undo(weights, to - from, from == 0, to == axis->source_px);
+    if (axis->sharpen != 0)
+        weights_sharpen(weights, to - from, (float)axis->sharpen, from == 0, to == axis->source_px);
 }
 
 /* ---- Whole numbers ---- */
@@ -202,7 +203,7 @@ int img_kernel_init(struct img_kernel *kernel, const struct img_axis *axis)
     const uint32_t count = axis->count;
     const double step = axis->step_px > 0 ? axis->step_px : axis->area_px / count;
     const bool copies =
-        step == 1 && axis->origin_px == 0 && count <= axis->source_px && !axis->means;
+        step == 1 && axis->origin_px == 0 && count <= axis->source_px && axis->sharpen == 0;
     const double scale = step > 1 ? step : 1;
     const struct spread spread = {step, scale, turning_start(M_PI / LOBES / scale)};
     const double reach = ceil(2 * LOBES * scale) + 5; /* with both ends */

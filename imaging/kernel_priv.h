@@ -35,9 +35,10 @@ struct img_axis {
     uint32_t count;   /* of destination pixels */
     double step_px;   /* from one to the next; 0: area_px / count */
     double origin_px; /* where the first begins; less than a step off the area */
-    /* The source's pixels are means over their width, as those of a JPEG at 1/8 are, and blurred by
-     * it: the weights undo that, as far as such pixels can tell. */
-    bool means;
+    /* So much of its second difference is taken off each source pixel, as part of the weights.
+     * 1/24 is for pixels that are means over their width, as those of a JPEG at 1/8 are: it undoes
+     * the blur as far as such pixels can tell. Below 0 it blurs. From -1/8 to 1/8. */
+    double sharpen;
     /* The largest magnitude that whole weights will be multiplied with: no sum of products leaves
      * 31 bits. 0: no whole numbers. */
     uint32_t sample_max;

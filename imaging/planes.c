@@ -49,13 +49,6 @@ static void axis_halve(uint32_t luma_px, double area_px, bool flipped, double *s
     *origin_px = flipped && luma_px % 2 != 0 ? -pixel : 0;
 }
 
-/* A luma plane of a pixel for each block has the blocks' means. Chroma of this size may be
- * anything: how it was sampled is not known here. */
-static bool is_of_means(unsigned plane, uint32_t source_px, double area_px)
-{
-    return plane == 0 && area_px * 8 == source_px;
-}
-
 struct img_resample_spec img_planes_spec(const struct img_planes *planes, unsigned plane,
                                          const struct img_planar_raster *raster)
 {
@@ -71,8 +64,8 @@ struct img_resample_spec img_planes_spec(const struct img_planes *planes, unsign
         .depth_bits = 8,
         .width_px = to.width_px,
         .height_px = to.height_px,
-        .means_width = is_of_means(plane, raster->source_width_px, from->area_width_px),
-        .means_height = is_of_means(plane, raster->source_height_px, from->area_height_px),
+        .sharpen_width = from->sharpen_width,
+        .sharpen_height = from->sharpen_height,
         .wide = planes->sample_bytes > 1,
     };
     const bool halved = planes->luma.width_px != planes->chroma.width_px ||
@@ -117,21 +110,64 @@ static inline uint8_t to_byte(int value)
     return value < 0 ? 0 : value > 255 ? 255 : (uint8_t)value;
 }
 
-/* JFIF's equations in 14 bits of fraction and the samples' own, rounded once. The sums of what 16
- * bits can be stay below 2^31. */
+/* What chroma, so far off the middle, adds to luma by JFIF's equations: with 14 bits of fraction
+ * more than it has itself. With luma, what 16 bits can be stays below 2^31. */
+static inline int32_t red_of(int32_t cr)
+{
+    return 22970 * cr;
+}
+
+static inline int32_t green_of(int32_t cb, int32_t cr)
+{
+    return -5638 * cb - 11700 * cr;
+}
+
+static inline int32_t blue_of(int32_t cb)
+{
+    return 29032 * cb;
+}
+
+static inline int32_t rounded(int32_t value)
+{
+    return (value + (1 << 13)) >> 14;
+}
+
+/* Both with the fraction of exact: five eighths of the one, three of the other. */
+static inline int32_t between(int32_t shown, int32_t exact)
+{
+    return exact + ((shown - exact) >> 3) * 5;
+}
+
+/* Decoders of whole pictures have chroma in whole numbers, and round what it adds to luma for each
+ * pixel: in even areas always the same way, by up to half a level, and that is what is seen there.
+ * The mean of such pixels lies on straight lines between the results for whole numbers. Where
+ * chroma varies, the roundings cancel out, and the equations hold. What is between the two is
+ * nearer to both kinds of pictures than either. */
 void img_planes_to_rgb(const struct img_planes *planes, uint8_t *to)
 {
-    const unsigned bits = 14 + IMG_ROWS_BETWEEN_BITS;
+    const int bits = IMG_ROWS_BETWEEN_BITS, one = 1 << bits;
     const size_t count = samples_of(planes->luma);
     const int16_t *luma = (const int16_t *)(const void *)img_planes_at(planes, 0);
     const int16_t *blue = (const int16_t *)(const void *)img_planes_at(planes, 1);
     const int16_t *red = (const int16_t *)(const void *)img_planes_at(planes, 2);
     for (size_t i = 0; i < count; i++) {
-        const int y = luma[i] * 16384 + (1 << (bits - 1));
-        const int cb = blue[i] - (128 << IMG_ROWS_BETWEEN_BITS);
-        const int cr = red[i] - (128 << IMG_ROWS_BETWEEN_BITS);
-        to[i * 3] = to_byte((y + 22970 * cr) >> bits);
-        to[i * 3 + 1] = to_byte((y - 5638 * cb - 11700 * cr) >> bits);
-        to[i * 3 + 2] = to_byte((y + 29032 * cb) >> bits);
+        const int32_t cb = blue[i] - 128 * one, cr = red[i] - 128 * one;
+        const int32_t y = luma[i] * (1 << 14) + (1 << (13 + bits));
+        const int32_t low_cb = cb >> bits, low_cr = cr >> bits;
+        const int32_t more_cb = cb & (one - 1), more_cr = cr & (one - 1);
+        const int32_t less_cb = one - more_cb, less_cr = one - more_cr;
+        const int32_t r = rounded(red_of(low_cr)) * less_cr + rounded(red_of(low_cr + 1)) * more_cr;
+        const int32_t b =
+            rounded(blue_of(low_cb)) * less_cb + rounded(blue_of(low_cb + 1)) * more_cb;
+        const int32_t g = (rounded(green_of(low_cb, low_cr)) * less_cb +
+                           rounded(green_of(low_cb + 1, low_cr)) * more_cb) *
+                              less_cr +
+                          (rounded(green_of(low_cb, low_cr + 1)) * less_cb +
+                           rounded(green_of(low_cb + 1, low_cr + 1)) * more_cb) *
+                              more_cr;
+        to[i * 3] = to_byte((y + between(r * (1 << 14), red_of(cr))) >> (14 + bits));
+        to[i * 3 + 1] =
+            to_byte((y + between(g * (1 << (14 - bits)), green_of(cb, cr))) >> (14 + bits));
+        to[i * 3 + 2] = to_byte((y + between(b * (1 << 14), blue_of(cb))) >> (14 + bits));
     }
 }

@@ -55,7 +55,7 @@ static int kernels_init(struct img_resampler *r)
         .count = spec->width_px,
         .step_px = spec->step_width_px,
         .origin_px = spec->origin_width_px,
-        .means = spec->means_width,
+        .sharpen = spec->sharpen_width,
         .sample_max = INT16_MAX,
     };
     const struct img_axis down = {
@@ -64,7 +64,7 @@ static int kernels_init(struct img_resampler *r)
         .count = spec->height_px,
         .step_px = spec->step_height_px,
         .origin_px = spec->origin_height_px,
-        .means = spec->means_height,
+        .sharpen = spec->sharpen_height,
         .sample_max = spec->depth_bits == 8 ? 255 : IMG_ROWS_SAMPLE_MAX,
         .even = true,
     };

@@ -26,7 +26,7 @@ struct img_resample_spec {
      * they share the area evenly. */
     double step_width_px, step_height_px;
     double origin_width_px, origin_height_px;
-    bool means_width, means_height; /* see struct img_axis */
+    double sharpen_width, sharpen_height; /* see struct img_axis */
     bool wide; /* of GRAY alone: the result is of int16_t, with IMG_ROWS_BETWEEN_BITS of fraction,
                 * and may overshoot 0 and 255; it must be aligned for them */
     const struct img_row_loops *loops; /* NULL: the best that there are */

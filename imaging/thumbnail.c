@@ -150,6 +150,8 @@ static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
         .source_height_px = raster->height_px,
         .area_width_px = raster->area_width_px,
         .area_height_px = raster->area_height_px,
+        .sharpen_width = raster->sharpen_width,
+        .sharpen_height = raster->sharpen_height,
         .layout = raster->layout,
         .depth_bits = raster->depth_bits,
         .width_px = size.width_px,
@@ -197,6 +199,8 @@ static int gray_begin(struct img_sink *sink, const struct img_planar_raster *ras
         .height_px = raster->planes[0].height_px,
         .area_width_px = raster->planes[0].area_width_px,
         .area_height_px = raster->planes[0].area_height_px,
+        .sharpen_width = raster->planes[0].sharpen_width,
+        .sharpen_height = raster->planes[0].sharpen_height,
         .layout = IMG_LAYOUT_GRAY,
         .depth_bits = 8,
         .orientation = raster->orientation,
@@ -209,7 +213,8 @@ static int gray_begin(struct img_sink *sink, const struct img_planar_raster *ras
 static bool planes_are_alike(const struct img_plane *a, const struct img_plane *b)
 {
     return a->width_px == b->width_px && a->height_px == b->height_px &&
-           a->area_width_px == b->area_width_px && a->area_height_px == b->area_height_px;
+           a->area_width_px == b->area_width_px && a->area_height_px == b->area_height_px &&
+           a->sharpen_width == b->sharpen_width && a->sharpen_height == b->sharpen_height;
 }
 
 static int sink_begin_planar(struct img_sink *sink, const struct img_planar_raster *raster)

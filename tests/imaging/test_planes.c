@@ -6,6 +6,7 @@
 #include <jpeglib.h>
 
 #include <imaging/encode_priv.h>
+#include <imaging/jpeg_planes_priv.h>
 #include <imaging/orient_priv.h>
 #include <imaging/planes_priv.h>
 
@@ -52,8 +53,10 @@ static void check_places(struct img_size stored, int orientation, bool along_x, 
     uint8_t *source = ramp_plane(stored, scale, orientation, along_x);
     struct img_planes planes = img_planes_lay(stored, halved);
     struct img_planar_raster raster = {.plane_count = 3, .orientation = orientation};
-    const struct img_plane plane = {stored.width_px * scale, stored.height_px * scale,
-                                    stored.width_px * scale, stored.height_px * scale};
+    const struct img_plane plane = {.width_px = stored.width_px * scale,
+                                    .height_px = stored.height_px * scale,
+                                    .area_width_px = stored.width_px * scale,
+                                    .area_height_px = stored.height_px * scale};
     struct img_resampler resampler = {0};
     planes.samples = calloc(img_planes_bytes(&planes), 1);
     uint8_t *const first_room = planes.samples;
@@ -108,7 +111,7 @@ static void a_halved_plane_at_its_own_size_is_copied(void **state)
     const struct img_planar_raster raster = {
         .plane_count = 3,
         .orientation = 1,
-        .planes = {{21, 9, 21, 9}, {11, 5, 10.5, 4.5}, {11, 5, 10.5, 4.5}},
+        .planes = {{21, 9, 21, 9, 0, 0}, {11, 5, 10.5, 4.5, 0, 0}, {11, 5, 10.5, 4.5, 0, 0}},
     };
     const struct img_resample_spec spec = img_planes_spec(&planes, 1, &raster);
     struct img_resampler resampler = {0};
@@ -122,23 +125,51 @@ static void a_halved_plane_at_its_own_size_is_copied(void **state)
     img_resample_done(&resampler);
 }
 
-static void luma_of_a_pixel_for_each_block_is_of_means(void **state)
+/* ---- Planes of a JPEG ---- */
+
+static struct img_jpeg_frame frame_of(uint32_t width, uint32_t height, uint8_t h, uint8_t v)
+{
+    struct img_jpeg_frame frame = {
+        .width_px = width, .height_px = height, .component_count = 3, .h_max = h, .v_max = v};
+    frame.components[0].h = h;
+    frame.components[0].v = v;
+    for (unsigned i = 1; i < 3; i++)
+        frame.components[i].h = frame.components[i].v = 1;
+    return frame;
+}
+
+static void a_plane_is_sharpened_by_what_its_decoding_has_blurred(void **state)
 {
     (void)state;
+    const struct img_jpeg_frame frame = frame_of(801, 600, 2, 1);
+    struct img_planar_raster raster = {
+        .source_width_px = 801, .source_height_px = 600, .plane_count = 3, .orientation = 1};
+    raster.planes[0] = img_jpeg_plane(&frame, 0, (struct img_jpeg_reduction){1, 4});
+    raster.planes[1] = img_jpeg_plane(&frame, 1, (struct img_jpeg_reduction){2, 1});
+    raster.planes[2] = img_jpeg_plane(&frame, 2, (struct img_jpeg_reduction){8, 8});
     const struct img_planes planes = img_planes_lay(size_of(40, 30), true);
-    const struct img_planar_raster raster = {
-        .source_width_px = 801,
-        .source_height_px = 600,
-        .plane_count = 3,
-        .orientation = 1,
-        .planes = {{101, 150, 100.125, 150}, {101, 75, 100.125, 75}, {101, 75, 100.125, 75}},
-    };
-    const struct img_resample_spec luma = img_planes_spec(&planes, 0, &raster);
-    assert_true(luma.means_width);
-    assert_false(luma.means_height);
-    const struct img_resample_spec chroma = img_planes_spec(&planes, 1, &raster);
-    assert_false(chroma.means_width);
-    assert_false(chroma.means_height);
+    struct img_resample_spec spec = img_planes_spec(&planes, 0, &raster);
+    assert_float_equal(spec.sharpen_width, 63 / 64.0 / 24, 1e-9); /* means */
+    assert_float_equal(spec.sharpen_height, 0, 1e-9);
+    spec = img_planes_spec(&planes, 1, &raster);
+    assert_true(spec.sharpen_width > 0 && spec.sharpen_width < 1 / 24.0);
+    assert_float_equal(spec.sharpen_height, 63 / 64.0 / 24, 1e-9);
+    spec = img_planes_spec(&planes, 2, &raster); /* blurred as decoders spread it */
+    assert_float_equal(spec.sharpen_width, -3 / 32.0, 1e-9);
+    assert_float_equal(spec.sharpen_height, 0, 1e-9);
+}
+
+static void halved_chroma_gets_by_with_a_smaller_transform(void **state)
+{
+    (void)state;
+    struct img_options options = IMG_OPTIONS_INIT;
+    const struct img_jpeg_frame frame = frame_of(3264, 2448, 2, 2);
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).across, 2);
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 1, 1, true, &options).across, 1);
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 1, 1, true, &options).down, 1);
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 1, 1, false, &options).across, 4);
+    options.box_width_px = options.box_height_px = 300; /* 1.36 would be left */
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 1, 1, true, &options).across, 2);
 }
 
 /* ---- Files ---- */
@@ -268,6 +299,32 @@ static void planes_become_pixels_by_the_equations(void **state)
         }
 }
 
+/* The mean of the pixels that a decoder makes of chroma that is one whole number or the next. */
+static double shown_mean(double factor, double chroma)
+{
+    const double low = floor(chroma), part = chroma - low;
+    return floor(factor * low + 0.5) * (1 - part) + floor(factor * (low + 1) + 0.5) * part;
+}
+
+static void fractions_of_chroma_lie_between_the_equations_and_what_is_shown(void **state)
+{
+    (void)state;
+    const int one = 1 << IMG_ROWS_BETWEEN_BITS;
+    for (int red = -128 * one; red < 127 * one; red += 5) {
+        int16_t samples[3] = {(int16_t)(100 * one), (int16_t)(128 * one),
+                              (int16_t)(red + 128 * one)};
+        uint8_t pixel[3];
+        struct img_planes planes = img_planes_lay(size_of(1, 1), false);
+        planes.samples = (uint8_t *)samples;
+        img_planes_to_rgb(&planes, pixel);
+        const double cr = (double)red / one;
+        const double exact = 100 + 1.402 * cr, shown = 100 + shown_mean(1.402, cr);
+        assert_true(pixel[0] >= clamped(fmin(exact, shown)) - 0.51);
+        assert_true(pixel[0] <= clamped(fmax(exact, shown)) + 0.51);
+        assert_int_equal(pixel[2], 100);
+    }
+}
+
 static void gray_planes_become_gray_pixels(void **state)
 {
     (void)state;
@@ -318,10 +375,12 @@ int main(int argc, char **argv)
     static const struct test_case tests[] = {
         TEST(samples_lie_where_jfif_says_in_all_orientations),
         TEST(a_halved_plane_at_its_own_size_is_copied),
-        TEST(luma_of_a_pixel_for_each_block_is_of_means),
+        TEST(a_plane_is_sharpened_by_what_its_decoding_has_blurred),
+        TEST(halved_chroma_gets_by_with_a_smaller_transform),
         TEST(planes_are_written_as_they_are),
         TEST(planes_too_long_for_a_jpeg_are_refused),
         TEST(planes_become_pixels_by_the_equations),
+        TEST(fractions_of_chroma_lie_between_the_equations_and_what_is_shown),
         TEST(gray_planes_become_gray_pixels),
         TEST(planes_and_pixels_give_the_same_thumbnail),
     };
