@@ -30,7 +30,8 @@ struct commit {
     struct outdirs *outdirs;
     bool sync;
     mode_t allowed; /* what the umask leaves of 0666 */
-    uint64_t next;  /* number of the next temporary file */
+    pid_t pid;
+    uint64_t next; /* number of the next temporary file */
 };
 
 int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
@@ -43,6 +44,7 @@ int commit_create(const struct inputs *inputs, const struct inode_set *read_fold
     const mode_t mask = umask(0077);
     umask(mask);
     commit->allowed = 0666 & ~mask;
+    commit->pid = getpid();
     commit->inputs = inputs;
     commit->sync = sync;
     commit->read_folders = read_folders;
@@ -129,13 +131,15 @@ static int write_all(int fd, const void *data, size_t size_bytes)
     return 0;
 }
 
-/* Make the temporary file; the lock on it says that its writer lives. */
-static int open_temporary(struct commit *commit, int dir_fd, char *name)
+/* Make the temporary file; the lock on it says that its writer lives. mode: what it may have
+ * already, beside its owner's rights while it is written. */
+static int open_temporary(struct commit *commit, int dir_fd, mode_t mode, char *name)
 {
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     for (;;) {
         snprintf(name, TEMPORARY_NAME_BYTES, TEMPORARY_PREFIX "%ld-%llu" TEMPORARY_SUFFIX,
-                 (long)getpid(), (unsigned long long)commit->next++);
-        int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+                 (long)commit->pid, (unsigned long long)commit->next++);
+        int fd = openat(dir_fd, name, flags, 0600 | mode);
         if (fd < 0 && errno == EEXIST) /* left by an earlier process of our number */
             continue;
         if (fd < 0)
@@ -161,10 +165,10 @@ static int rename_to(const struct outdir *outdir, const char *temporary, const c
 
 /* Never wider than the source's. Another group than the source's has the rights of everybody. */
 static mode_t mode_for(const struct commit *commit, const struct commit_request *request,
-                       gid_t group)
+                       bool same_group)
 {
     mode_t mode = commit->allowed & request->source_mode & 0777;
-    if (group != request->source_group)
+    if (!same_group)
         mode &= ~(mode_t)0070 | (mode & 0007) << 3;
     return mode;
 }
@@ -173,10 +177,13 @@ static mode_t mode_for(const struct commit *commit, const struct commit_request 
 static int fill_temporary(const struct commit *commit, const struct commit_request *request, int fd,
                           struct stat *ret_st)
 {
+    mode_t mode = 0;
     int r = write_all(fd, request->data, request->size_bytes);
     if (r == 0 && fstat(fd, ret_st) < 0)
         r = -errno;
-    if (r == 0 && fchmod(fd, mode_for(commit, request, ret_st->st_gid)) < 0)
+    if (r == 0)
+        mode = mode_for(commit, request, ret_st->st_gid == request->source_group);
+    if (r == 0 && (ret_st->st_mode & 07777) != mode && fchmod(fd, mode) < 0)
         r = -errno;
     if (r == 0 && commit->sync && fsync(fd) < 0)
         r = -errno; /* never asked again: the second answer would be a lie */
@@ -191,7 +198,7 @@ static int put_in_place(struct commit *commit, const struct commit_request *requ
 {
     char temporary[TEMPORARY_NAME_BYTES];
     struct stat st;
-    int fd = open_temporary(commit, outdir->fd, temporary);
+    int fd = open_temporary(commit, outdir->fd, mode_for(commit, request, false), temporary);
     if (fd < 0)
         return fd;
     int r = fill_temporary(commit, request, fd, &st);

@@ -33,6 +33,8 @@ struct job {
     uint64_t source_bytes;
     int fd;                     /* owned; -1: a pool has taken it */
     struct job *next_waiting;   /* for its lane */
+    uint64_t due;               /* as lanes count: not to be overtaken any more */
+    uint64_t ahead_bytes;       /* that the kernel was asked to read */
     struct pool_future *future; /* owned; set while the result is held */
 };
 

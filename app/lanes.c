@@ -2,6 +2,7 @@
 #include "lanes_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -9,11 +10,26 @@
 #include "thumb_task_priv.h"
 #include "thumb_worker_priv.h"
 
-/* Files in flight for each worker: one that is worked on, and some that are read ahead. */
+/* Files in flight for each worker: one that is worked on, and some to go on with. */
 #define WINDOW_PER_WORKER 4
 
 /* More make the turns longer, and the gaps between them rarer; each is an open descriptor. */
 #define WAITING_MAX 64
+
+/* Files of the lane that works that wait for each worker, and for all. A large one that is met last
+ * is worked on beside those that wait: they should take as long as it does. */
+#define AHEAD_PER_WORKER 64
+#define AHEAD_MAX        256
+
+/* A file is overtaken so often, at most: it is held open, and its owner waits for its outcome. */
+#define OVERTAKEN_MAX 1024
+
+/* Of files that are not read yet, in all. A worker holds the file that it works on in memory as
+ * well, so this is not much beside it. */
+#define AHEAD_BYTES_PER_WORKER (UINT64_C(32) << 20)
+
+/* The kernel reads no more than a device's largest request at one asking: often about this. */
+#define AHEAD_PIECE_BYTES (UINT64_C(512) << 10)
 
 /* Descriptors that the program needs beside those of the files in flight: standard streams, the
  * walk's and the commit's folders, a forecast, the ledger; and what a pool needs for each worker.
@@ -36,7 +52,11 @@ struct lanes {
     const struct options *options;
     unsigned workers;
     size_t window;
-    size_t waiting_max;
+    size_t waiting_max;       /* for the other lane's turn */
+    size_t ahead_max;         /* for the lane that works, and for both together */
+    uint64_t ahead_bytes_max; /* for both */
+    uint64_t ahead_bytes;     /* that the kernel was asked for, of files that are not read yet */
+    uint64_t given;           /* how many jobs were given out */
     struct pool *pools[LANE_COUNT]; /* owned; NULL: not started */
     struct queue waiting[LANE_COUNT];
 };
@@ -49,6 +69,9 @@ static void share_descriptors(struct lanes *lanes)
     const size_t taken = DESCRIPTORS_OWN + 2 * (size_t)lanes->workers * DESCRIPTORS_PER_WORKER;
     lanes->window = serial ? 1 : (size_t)lanes->workers * WINDOW_PER_WORKER;
     lanes->waiting_max = WAITING_MAX;
+    lanes->ahead_max = lanes->workers < AHEAD_MAX / AHEAD_PER_WORKER
+                           ? lanes->workers * AHEAD_PER_WORKER
+                           : AHEAD_MAX;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
         return;
     const size_t room = limit.rlim_cur > taken ? (size_t)limit.rlim_cur - taken : 0;
@@ -57,6 +80,8 @@ static void share_descriptors(struct lanes *lanes)
         lanes->window = half;
     if (lanes->waiting_max > half)
         lanes->waiting_max = half;
+    if (lanes->ahead_max > half)
+        lanes->ahead_max = half;
 }
 
 int lanes_create(const struct options *options, struct lanes **ret_lanes)
@@ -69,6 +94,7 @@ int lanes_create(const struct options *options, struct lanes **ret_lanes)
     if (options->backend == POOL_BACKEND_SERIAL)
         lanes->workers = 1;
     share_descriptors(lanes);
+    lanes->ahead_bytes_max = lanes->workers * AHEAD_BYTES_PER_WORKER;
     *ret_lanes = lanes;
     return 0;
 }
@@ -149,9 +175,33 @@ void lanes_expect(struct lanes *lanes, enum lane lane)
         start(lanes, lane, 1);
 }
 
+/* What the kernel has in memory costs next to nothing. That it cannot is no matter: then the worker
+ * waits for the disk. */
+void lanes_read_ahead(struct lanes *lanes, struct job *job)
+{
+    const uint64_t room = lanes->ahead_bytes_max - lanes->ahead_bytes;
+    const uint64_t bytes = job->source_bytes < room ? job->source_bytes : room;
+    if (job->source_bytes > thumb_source_bytes_max(lanes->options->memory_bytes))
+        return; /* it will be refused */
+    for (uint64_t at = 0; at < bytes; at += AHEAD_PIECE_BYTES) {
+        const uint64_t left = bytes - at;
+        const uint64_t piece = left < AHEAD_PIECE_BYTES ? left : AHEAD_PIECE_BYTES;
+        posix_fadvise(job->fd, (off_t)at, (off_t)piece, POSIX_FADV_WILLNEED);
+    }
+    job->ahead_bytes = bytes;
+    lanes->ahead_bytes += bytes;
+}
+
+void lanes_has_read(struct lanes *lanes, struct job *job)
+{
+    lanes->ahead_bytes -= job->ahead_bytes;
+    job->ahead_bytes = 0;
+}
+
 void lanes_wait(struct lanes *lanes, enum lane lane, struct job *job)
 {
     struct queue *queue = &lanes->waiting[lane];
+    job->due = lanes->given + OVERTAKEN_MAX;
     job->next_waiting = NULL;
     if (queue->last)
         queue->last->next_waiting = job;
@@ -161,17 +211,43 @@ void lanes_wait(struct lanes *lanes, enum lane lane, struct job *job)
     queue->count++;
 }
 
+/* The job before the largest one; NULL if that is the first. */
+static struct job *before_largest(const struct queue *queue)
+{
+    struct job *before = NULL;
+    const struct job *largest = queue->first;
+    for (struct job *job = queue->first; job->next_waiting; job = job->next_waiting)
+        if (job->next_waiting->source_bytes > largest->source_bytes) {
+            before = job;
+            largest = job->next_waiting;
+        }
+    return before;
+}
+
 struct job *lanes_next(struct lanes *lanes, enum lane lane)
 {
     struct queue *queue = &lanes->waiting[lane];
-    struct job *job = queue->first;
-    if (!job)
-        return NULL;
-    queue->first = job->next_waiting;
+    struct job *before = NULL;
     if (!queue->first)
-        queue->last = NULL;
+        return NULL;
+    if (lanes->workers > 1 && queue->first->due > lanes->given)
+        before = before_largest(queue);
+    /* The later one's result would be held, and with it its memory, until the earlier is done. */
+    if (before && jobs_has_rival(before->next_waiting))
+        before = NULL;
+    struct job *job = before ? before->next_waiting : queue->first;
+    *(before ? &before->next_waiting : &queue->first) = job->next_waiting;
+    if (queue->last == job)
+        queue->last = before;
     queue->count--;
+    lanes->given++;
     return job;
+}
+
+bool lanes_wants_more(const struct lanes *lanes, enum lane lane)
+{
+    const size_t all = lanes->waiting[LANE_NARROW].count + lanes->waiting[LANE_WIDE].count;
+    return lanes->waiting[lane].count == 0 || all < lanes->ahead_max;
 }
 
 size_t lanes_waiting(const struct lanes *lanes, enum lane lane)

@@ -6,7 +6,11 @@
  *
  * The lanes take turns: one works at a time, on all processors, while files for the other wait,
  * open, up to a number; then they change places. Two pools side by side would run twice as many
- * workers as there are processors, with twice the memory. */
+ * workers as there are processors, with twice the memory.
+ *
+ * Some files of the lane that works wait too, for two reasons. The kernel already reads them, up
+ * to a number of bytes for all. And the largest goes first, so that what is left for the end of
+ * the run is small, and no worker works on alone for long. */
 #ifndef APP_LANES_PRIV_H
 #define APP_LANES_PRIV_H
 
@@ -48,11 +52,20 @@ int lanes_pool(struct lanes *lanes, enum lane lane, struct pool **ret_pool);
  *  later. */
 void lanes_expect(struct lanes *lanes, enum lane lane);
 
+/** Have the kernel begin to read a job's file, as far as there is room; and give the room back when
+ *  a worker has read it. */
+void lanes_read_ahead(struct lanes *lanes, struct job *job);
+void lanes_has_read(struct lanes *lanes, struct job *job);
+
 /** A job that waits for its lane's turn: it is still the list's, its descriptor stays in it. */
 void lanes_wait(struct lanes *lanes, enum lane lane, struct job *job);
 
-/** The job that has waited longest, or NULL. */
+/** The job that is to be worked on next, or NULL: the largest, where there are several workers. It
+ *  does not overtake an earlier rival, nor one that has been overtaken many times. */
 struct job *lanes_next(struct lanes *lanes, enum lane lane);
+
+/** Is there room for one more file to wait for the lane that works? Always when none does. */
+bool lanes_wants_more(const struct lanes *lanes, enum lane lane);
 
 size_t lanes_waiting(const struct lanes *lanes, enum lane lane);
 bool lanes_is_full(const struct lanes *lanes, enum lane lane);

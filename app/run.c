@@ -36,6 +36,8 @@
 
 #define TICK_MS 100
 
+#define PULLED_MAX 4 /* for each file that is handed out */
+
 /* Beyond twice the deadline, for what is not the file's. */
 #define CPU_SLACK_SEC 10
 
@@ -225,6 +227,8 @@ static int pull(struct run *run)
                  &job);
     if (r < 0)
         return r;
+    if (run->plan.format != IMG_FORMAT_UNKNOWN) /* else a worker reads no more than its beginning */
+        lanes_read_ahead(run->lanes, job);
     lanes_wait(run->lanes, lane, job);
     if (lane != run->lane)
         lanes_expect(run->lanes, lane);
@@ -237,18 +241,22 @@ static enum lane other(enum lane lane)
 }
 
 /* A pool_source_fn, for the lane whose turn it is. It ends, for this turn, when too many wait for
- * the other one. */
+ * the other one. Files that wait become more by and by: the first ones are not to wait until many
+ * have been opened. */
 static int source_next(void *data, struct pool_item *ret_item)
 {
     struct run *run = data;
-    struct job *job = run_is_over(run) ? NULL : lanes_next(run->lanes, run->lane);
     int r = 1;
-    while (!job && r > 0 && !lanes_is_full(run->lanes, other(run->lane))) {
+    for (int pulled = 0; r > 0 && !run_is_over(run); pulled++) {
+        const bool enough = pulled >= PULLED_MAX && lanes_waiting(run->lanes, run->lane) > 0;
+        if (enough || !lanes_wants_more(run->lanes, run->lane) ||
+            lanes_is_full(run->lanes, other(run->lane)))
+            break;
         r = pull(run);
-        job = lanes_next(run->lanes, run->lane);
     }
     if (r < 0)
         run_fatal(run, "cannot go on", r);
+    struct job *job = run_is_over(run) ? NULL : lanes_next(run->lanes, run->lane);
     if (!job)
         return 0;
     failures_begin(run->outcome.failures, job->root, job->source, job->mtime_ns, job->source_bytes);
@@ -298,6 +306,7 @@ static void take_result(struct run *run, struct pool *pool, struct pool_future *
         run_fatal(run, "cannot go on", -EPROTO);
         return;
     }
+    lanes_has_read(run->lanes, job);
     jobs_hold(&run->jobs, job, future);
     /* What has failed takes no name from anybody, so it need not wait. */
     if (pool_future_result(future, 0, NULL) < 0) {

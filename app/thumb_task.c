@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock_priv.h"
 #include "signals_priv.h"
 #include "thumb_worker_priv.h"
 
@@ -20,6 +21,13 @@
 
 /* A buffer that one large file needed is given back after it. */
 #define BUFFER_KEPT_BYTES ((size_t)64 << 20)
+
+/* Most files come with the first read, end and all. */
+#define FIRST_READ_BYTES ((size_t)256 << 10)
+
+/* A grant of processor time serves the files that are begun within this time: what they take off it
+ * is little beside what the host grants beyond its deadline. */
+#define GRANT_SERVES_MS 1000
 
 /* A file is read again once when it changes under our hands: it is often just being copied. */
 #define READ_ATTEMPTS 2
@@ -45,26 +53,25 @@ static int fail_read(struct pool_call *call, int error)
     return pool_call_fail(call, -error, "unreadable\t%s", strerror(error));
 }
 
-/* Read size_bytes and see that the file ends there. Returns 0, 1 if it is shorter or longer, or
- * a negative errno value. */
-static int read_exactly(struct pool_call *call, int fd, uint8_t *buffer, size_t size_bytes)
+/* Read on from *filled bytes, until there are `enough` or the file ends; what fits into `room` is
+ * taken along. Returns 0 or a negative errno value. */
+static int read_more(struct pool_call *call, uint8_t *buffer, size_t enough, size_t room,
+                     size_t *filled)
 {
-    size_t filled = 0;
-    for (;;) {
-        uint8_t beyond;
-        const bool full = filled == size_bytes;
+    const int fd = pool_call_fd(call, 0);
+    while (*filled < enough) {
         if (thumb_cancelled(call))
             return -ECANCELED;
-        ssize_t got = full ? pread(fd, &beyond, 1, (off_t)filled)
-                           : pread(fd, buffer + filled, size_bytes - filled, (off_t)filled);
+        ssize_t got = pread(fd, buffer + *filled, room - *filled, (off_t)*filled);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
             return -errno;
-        if (full || got == 0)
-            return full && got == 0 ? 0 : 1;
-        filled += (size_t)got;
+        if (got == 0)
+            break;
+        *filled += (size_t)got;
     }
+    return 0;
 }
 
 static bool same_state(const struct stat *a, const struct stat *b)
@@ -73,6 +80,7 @@ static bool same_state(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Room for so many bytes; those that were there are lost when it grows. */
 static bool reserve(struct thumb_worker *worker, size_t size_bytes)
 {
     if (size_bytes > worker->capacity) {
@@ -83,54 +91,61 @@ static bool reserve(struct thumb_worker *worker, size_t size_bytes)
     return size_bytes <= worker->capacity;
 }
 
-/* Does it begin like a picture? What does not is not worth reading, however long it is: then only
- * its beginning is in the buffer. Returns 1, 0, or a negative errno value. */
-static int begins_like_picture(int fd, struct thumb_worker *worker, size_t *ret_size_bytes)
+static int fail_reading(struct pool_call *call, int error)
 {
-    ssize_t got;
-    if (!reserve(worker, IMG_PROBE_BYTES))
-        return -ENOMEM;
-    do
-        got = pread(fd, worker->buffer, IMG_PROBE_BYTES, 0);
-    while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return -errno;
-    *ret_size_bytes = (size_t)got;
-    return img_format_probe(worker->buffer, (size_t)got) != IMG_FORMAT_UNKNOWN;
+    if (error == -ECANCELED)
+        return pool_call_fail(call, error, "cancelled\tcancelled");
+    return fail_read(call, -error);
 }
 
-static uint64_t source_bytes_max(const struct thumb_request *request)
+/* Read the rest, and a byte beyond it: a file that has become longer shows. */
+static int read_rest(struct pool_call *call, struct thumb_worker *worker, size_t size_bytes,
+                     size_t *filled)
 {
-    const uint64_t share = request->memory_bytes / 2; /* the picture needs memory too */
-    return share > 0 && share < THUMB_SOURCE_MAX_BYTES ? share : THUMB_SOURCE_MAX_BYTES;
+    if (size_bytes + 1 > worker->capacity)
+        *filled = 0;
+    if (!reserve(worker, size_bytes + 1))
+        return pool_call_fail(call, -ENOMEM, "out-of-memory\tno memory for %zu bytes of file",
+                              size_bytes);
+    int r = read_more(call, worker->buffer, size_bytes, size_bytes + 1, filled);
+    return r < 0 ? fail_reading(call, r) : 0;
 }
 
-/* Read all of it once. Returns 0 with its size, 1 if it changed meanwhile, or a failure that is
- * already explained. */
+/* Read all of it once; of what does not begin like a picture, however long it is, only the
+ * beginning. Returns 0 with what was read, 1 if it changed meanwhile, or a failure that is already
+ * explained. */
 static int read_once(struct pool_call *call, struct thumb_worker *worker, uint64_t most_bytes,
                      size_t *ret_size_bytes)
 {
     const int fd = pool_call_fd(call, 0);
     struct stat before, after;
+    size_t filled = 0;
     if (fstat(fd, &before) < 0)
         return fail_read(call, errno);
-    if (before.st_size < 0 || (uint64_t)before.st_size > most_bytes)
-        return pool_call_fail(call, -EFBIG,
-                              "too-large\tthe file has %lld bytes, more than the limit of %lld",
-                              (long long)before.st_size, (long long)most_bytes);
-    const size_t size_bytes = (size_t)before.st_size;
-    if (!reserve(worker, size_bytes))
-        return pool_call_fail(call, -ENOMEM, "out-of-memory\tno memory for %zu bytes of file",
-                              size_bytes);
-    int r = read_exactly(call, fd, worker->buffer, size_bytes);
-    if (r == -ECANCELED)
-        return pool_call_fail(call, r, "cancelled\tcancelled");
+    const uint64_t size_bytes = before.st_size > 0 ? (uint64_t)before.st_size : 0;
+    if (!reserve(worker, FIRST_READ_BYTES))
+        return pool_call_fail(call, -ENOMEM, "out-of-memory\tno memory for a file's beginning");
+    /* The size may be wrong, so a size of 0 is no reason not to look. */
+    const size_t room = size_bytes < FIRST_READ_BYTES - IMG_PROBE_BYTES
+                            ? (size_t)size_bytes + IMG_PROBE_BYTES
+                            : FIRST_READ_BYTES;
+    int r = read_more(call, worker->buffer, IMG_PROBE_BYTES, room, &filled);
     if (r < 0)
-        return fail_read(call, -r);
+        return fail_reading(call, r);
+    *ret_size_bytes = filled;
+    if (img_format_probe(worker->buffer, filled) == IMG_FORMAT_UNKNOWN)
+        return 0;
+    if (size_bytes > most_bytes)
+        return pool_call_fail(call, -EFBIG,
+                              "too-large\tthe file has %llu bytes, more than the limit of %llu",
+                              (unsigned long long)size_bytes, (unsigned long long)most_bytes);
+    r = read_rest(call, worker, (size_t)size_bytes, &filled);
+    if (r < 0)
+        return r;
     if (fstat(fd, &after) < 0)
         return fail_read(call, errno);
-    *ret_size_bytes = size_bytes;
-    return r == 0 && same_state(&before, &after) ? 0 : 1;
+    *ret_size_bytes = (size_t)size_bytes;
+    return filled == size_bytes && same_state(&before, &after) ? 0 : 1;
 }
 
 /* Read the source into the worker's buffer. Returns 0 with its size, or a failure that is already
@@ -138,14 +153,10 @@ static int read_once(struct pool_call *call, struct thumb_worker *worker, uint64
 static int read_source(struct pool_call *call, struct thumb_worker *worker,
                        const struct thumb_request *request, size_t *ret_size_bytes)
 {
-    int r = begins_like_picture(pool_call_fd(call, 0), worker, ret_size_bytes);
-    if (r < 0)
-        return fail_read(call, -r);
-    if (r == 0)
-        return 0;
-    r = 1;
+    const uint64_t most_bytes = thumb_source_bytes_max(request->memory_bytes);
+    int r = 1;
     for (int attempt = 0; attempt < READ_ATTEMPTS && r > 0; attempt++)
-        r = read_once(call, worker, source_bytes_max(request), ret_size_bytes);
+        r = read_once(call, worker, most_bytes, ret_size_bytes);
     return r > 0 ? pool_call_fail(call, -ESTALE, CHANGED) : r;
 }
 
@@ -209,6 +220,19 @@ static int make_thumbnail(struct pool_call *call, struct thumb_worker *worker,
     return write_reply(call, &thumbnail, read_us);
 }
 
+static int grant_cpu(struct thumb_worker *worker, unsigned seconds)
+{
+    const int64_t now_ms = clock_ms();
+    if (worker->has_grant && worker->granted_seconds == seconds &&
+        now_ms - worker->granted_ms < GRANT_SERVES_MS)
+        return 0;
+    int r = sandbox_grant_cpu(seconds);
+    worker->has_grant = r == 0;
+    worker->granted_seconds = seconds;
+    worker->granted_ms = now_ms;
+    return r;
+}
+
 int thumb_task_run(struct pool_call *call)
 {
     struct thumb_worker *worker;
@@ -220,7 +244,7 @@ int thumb_task_run(struct pool_call *call)
     int r = thumb_worker_of(call, &worker);
     if (r < 0)
         return pool_call_fail(call, r, "out-of-memory\tno memory for a worker");
-    if (worker->confined && sandbox_grant_cpu(request.cpu_seconds) < 0)
+    if (worker->confined && grant_cpu(worker, request.cpu_seconds) < 0)
         return pool_call_fail(call, -EPERM, "failed\tno processor time for a worker");
     r = make_thumbnail(call, worker, &request);
     if (worker->capacity > BUFFER_KEPT_BYTES) {

@@ -15,8 +15,15 @@
 
 #define THUMB_TASK "thumbnail"
 
-/** Larger sources are refused. */
+/** Larger sources are refused, however much memory there may be. */
 #define THUMB_SOURCE_MAX_BYTES (UINT64_C(1) << 30)
+
+/** Larger ones are refused where a picture with all that it takes may have so much memory. */
+static inline uint64_t thumb_source_bytes_max(uint64_t memory_bytes)
+{
+    const uint64_t share = memory_bytes / 2; /* the picture needs memory too */
+    return share > 0 && share < THUMB_SOURCE_MAX_BYTES ? share : THUMB_SOURCE_MAX_BYTES;
+}
 
 struct thumb_request {
     uint32_t box_width_px;

@@ -33,6 +33,9 @@ struct thumb_worker {
     bool confined; /* it was prepared: */
     enum sandbox_kind kind;
     struct sandbox_state sandbox;
+    bool has_grant; /* of processor time, a confined worker only: */
+    unsigned granted_seconds;
+    int64_t granted_ms; /* when */
 };
 
 /** The worker that runs this call, made at its first one.  ret_worker: borrowed.

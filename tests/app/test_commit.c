@@ -19,7 +19,18 @@ static struct {
     const char *rival, *to;  /* linked just before a rename that must not replace; NULL: nothing */
     unsigned renames;        /* of that kind */
     bool renames_are_simple; /* as on a file system that does not know them */
+    mode_t born;             /* what the temporary file might when it was made */
 } watched;
+
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation)
+{
+    struct stat st;
+    if (fstat(fd, &st) == 0)
+        watched.born = st.st_mode & 07777;
+    return __real_flock(fd, operation);
+}
 
 int __real_fsync(int fd);
 int __wrap_fsync(int fd);
@@ -146,6 +157,9 @@ static void modes_are_never_wider_than_the_sources(void **state)
             assert_int_equal(put(&fixture, "m", name, "x"), 0);
             assert_int_equal(stat(scratch("out/m/%s", name), &st), 0);
             assert_int_equal(st.st_mode & 07777, sources[i] & 0666 & ~masks[m]);
+            /* Nor before it is finished, but for its owner, who writes it. */
+            assert_int_equal(watched.born & ~st.st_mode & ~(mode_t)0600 & 07777, 0);
+            assert_int_equal(watched.born & 0600, 0600 & ~masks[m]);
         }
         assert_int_equal(chmod("in/source", 0644), 0);
         fixture_done(&fixture);
@@ -176,6 +190,7 @@ static void another_group_gets_the_rights_of_everybody(void **state)
         assert_int_equal(put(&fixture, "", name, "x"), 0);
         assert_int_equal(stat(scratch("out/%s", name), &st), 0);
         assert_int_equal(st.st_mode & 07777, rows[i].made);
+        assert_int_equal(watched.born, 0600 | rows[i].made);
     }
     fixture_done(&fixture);
 }

@@ -1,5 +1,6 @@
 #include "app/lanes_priv.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,23 @@
 #include "isolate.h"
 #include "pictures.h"
 #include "program.h"
+
+/* What the kernel was asked to read since it was set to 0. */
+static struct {
+    uint64_t bytes;
+    off_t end;
+} asked;
+
+int __wrap_posix_fadvise(int fd, off_t at, off_t bytes, int advice);
+int __wrap_posix_fadvise(int fd, off_t at, off_t bytes, int advice)
+{
+    (void)fd;
+    assert_int_equal(advice, POSIX_FADV_WILLNEED);
+    assert_true(at == asked.end); /* no gap in a file */
+    asked.end = at + bytes;
+    asked.bytes += (uint64_t)bytes;
+    return 0;
+}
 
 static struct options options_for(enum pool_backend backend)
 {
@@ -60,6 +78,152 @@ static void jobs_wait_in_order_up_to_a_number(void **state)
             assert_ptr_equal(lanes_next(lanes, LANE_WIDE), &jobs[i]);
         assert_null(lanes_next(lanes, LANE_WIDE));
     }
+    lanes_free(lanes);
+}
+
+static void wait_all(struct lanes *lanes, struct job *jobs, const uint64_t *sizes, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        jobs[i].source_bytes = sizes[i];
+        lanes_wait(lanes, LANE_NARROW, &jobs[i]);
+    }
+}
+
+static void the_largest_goes_first_where_there_are_several_workers(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {3, 5, 1, 9, 5, 2};
+    static const struct {
+        const char *label;
+        unsigned workers;
+        unsigned order[6];
+    } rows[] = {
+        {"two workers: by size, then by age", 2, {3, 1, 4, 0, 5, 2}},
+        {"one worker: by age", 1, {0, 1, 2, 3, 4, 5}},
+    };
+    for (size_t r = 0; r < sizeof(rows) / sizeof(rows[0]); r++) {
+        struct options options = options_for(POOL_BACKEND_THREAD);
+        struct lanes *lanes = NULL;
+        struct job jobs[6] = {0}, late = {.source_bytes = 1};
+        options.jobs = rows[r].workers;
+        assert_int_equal(lanes_create(&options, &lanes), 0);
+        wait_all(lanes, jobs, sizes, 6);
+        for (unsigned i = 0; i < 6; i++)
+            if (lanes_next(lanes, LANE_NARROW) != &jobs[rows[r].order[i]])
+                fail_msg("%s: at %u", rows[r].label, i);
+        /* The queue is as good as new, whoever went last. */
+        lanes_wait(lanes, LANE_NARROW, &late);
+        assert_ptr_equal(lanes_next(lanes, LANE_NARROW), &late);
+        assert_int_equal(lanes_waiting(lanes, LANE_NARROW), 0);
+        lanes_free(lanes);
+    }
+}
+
+static void a_small_file_is_not_overtaken_for_ever(void **state)
+{
+    (void)state;
+    const struct options options = options_for(POOL_BACKEND_THREAD);
+    struct lanes *lanes = NULL;
+    struct job small = {.source_bytes = 1}, large[2] = {{.source_bytes = 2}, {.source_bytes = 2}};
+    unsigned before = 0;
+    assert_int_equal(lanes_create(&options, &lanes), 0);
+    lanes_wait(lanes, LANE_NARROW, &small);
+    for (;; before++) {
+        lanes_wait(lanes, LANE_NARROW, &large[before % 2]);
+        if (lanes_next(lanes, LANE_NARROW) == &small)
+            break;
+        assert_true(before < 100000);
+    }
+    assert_true(before > 10);
+    lanes_free(lanes);
+}
+
+static void nobody_overtakes_his_rival(void **state)
+{
+    (void)state;
+    static const uint64_t sizes[] = {1, 2, 9};
+    const struct options options = options_for(POOL_BACKEND_THREAD);
+    struct lanes *lanes = NULL;
+    struct job jobs[3] = {{.keys = {7, 0}}, {.keys = {8, 0}}, {.keys = {0, 7}}};
+    assert_int_equal(lanes_create(&options, &lanes), 0);
+    jobs[1].earlier = &jobs[0];
+    jobs[2].earlier = &jobs[1];
+    wait_all(lanes, jobs, sizes, 3);
+    /* The largest would have to wait for the first in the end. */
+    assert_ptr_equal(lanes_next(lanes, LANE_NARROW), &jobs[0]);
+    jobs[1].earlier = NULL; /* settled */
+    assert_ptr_equal(lanes_next(lanes, LANE_NARROW), &jobs[2]);
+    assert_ptr_equal(lanes_next(lanes, LANE_NARROW), &jobs[1]);
+    lanes_free(lanes);
+}
+
+static void files_that_wait_have_a_limit_together(void **state)
+{
+    (void)state;
+    struct options options = options_for(POOL_BACKEND_PROCESS);
+    struct lanes *lanes = NULL;
+    static struct job jobs[2][500];
+    unsigned wide = 0, narrow = 0;
+    options.jobs = 100;
+    assert_int_equal(lanes_create(&options, &lanes), 0);
+    for (; wide < 10; wide++)
+        lanes_wait(lanes, LANE_WIDE, &jobs[0][wide]);
+    for (; narrow < 500 && lanes_wants_more(lanes, LANE_NARROW); narrow++)
+        lanes_wait(lanes, LANE_NARROW, &jobs[1][narrow]);
+    assert_true(narrow > 1 && narrow < 500);
+    for (; wide < 200 && !lanes_is_full(lanes, LANE_WIDE); wide++)
+        lanes_wait(lanes, LANE_WIDE, &jobs[0][wide]);
+    assert_true(wide < 200);
+    assert_false(lanes_wants_more(lanes, LANE_NARROW));
+    while (lanes_next(lanes, LANE_NARROW))
+        continue;
+    /* Who has nothing to do gets something. */
+    assert_true(lanes_wants_more(lanes, LANE_NARROW));
+    lanes_free(lanes);
+}
+
+static void what_is_read_ahead_is_bounded_by_bytes(void **state)
+{
+    (void)state;
+    const struct options options = options_for(POOL_BACKEND_THREAD);
+    struct lanes *lanes = NULL;
+    struct job jobs[40] = {0};
+    uint64_t all = 0;
+    assert_int_equal(lanes_create(&options, &lanes), 0);
+    for (unsigned i = 0; i < 40; i++) {
+        asked.bytes = 0;
+        asked.end = 0;
+        jobs[i].source_bytes = 5000001;
+        lanes_read_ahead(lanes, &jobs[i]);
+        assert_true(asked.bytes == jobs[i].ahead_bytes && asked.bytes <= 5000001);
+        assert_true(i > 0 || asked.bytes == 5000001);
+        all += asked.bytes;
+    }
+    assert_true(all == (uint64_t)64 << 20);
+    /* Each gives its share back, once. */
+    lanes_has_read(lanes, &jobs[0]);
+    lanes_has_read(lanes, &jobs[0]);
+    asked.bytes = 0;
+    asked.end = 0;
+    lanes_read_ahead(lanes, &jobs[39]);
+    assert_true(asked.bytes == 5000001);
+    lanes_free(lanes);
+}
+
+static void what_will_be_refused_is_not_read_ahead(void **state)
+{
+    (void)state;
+    const struct options options = options_for(POOL_BACKEND_THREAD);
+    struct lanes *lanes = NULL;
+    struct job job = {.source_bytes = ((uint64_t)1 << 29) + 1}; /* half of what memory there is */
+    assert_int_equal(lanes_create(&options, &lanes), 0);
+    asked.bytes = 0;
+    lanes_read_ahead(lanes, &job);
+    assert_true(asked.bytes == 0 && job.ahead_bytes == 0);
+    job.source_bytes--;
+    asked.end = 0;
+    lanes_read_ahead(lanes, &job);
+    assert_true(asked.bytes > 0);
     lanes_free(lanes);
 }
 
@@ -145,8 +309,16 @@ static void the_same_comes_out_in_one_lane(void **state)
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
-        TEST(formats_have_their_lanes),       TEST(jobs_wait_in_order_up_to_a_number),
-        TEST(kinds_never_share_a_worker),     TEST(turns_need_few_descriptors),
+        TEST(formats_have_their_lanes),
+        TEST(jobs_wait_in_order_up_to_a_number),
+        TEST(the_largest_goes_first_where_there_are_several_workers),
+        TEST(a_small_file_is_not_overtaken_for_ever),
+        TEST(nobody_overtakes_his_rival),
+        TEST(files_that_wait_have_a_limit_together),
+        TEST(what_is_read_ahead_is_bounded_by_bytes),
+        TEST(what_will_be_refused_is_not_read_ahead),
+        TEST(kinds_never_share_a_worker),
+        TEST(turns_need_few_descriptors),
         TEST(the_same_comes_out_in_one_lane),
     };
     return test_run("app lanes", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
