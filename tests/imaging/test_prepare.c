@@ -120,8 +120,9 @@ static void every_format_is_decoded_where_no_file_can_be_opened(void **state)
 static void getting_ready_leaves_no_thread(void **state)
 {
     (void)state;
+    const size_t before = threads(); /* one, and one of an emulator's own */
     prepare_or_skip(0);
-    assert_int_equal(threads(), 1);
+    assert_int_equal(threads(), before);
     vips_leave();
 }
 

@@ -228,6 +228,20 @@ static void every_variant_gives_the_same_bytes(void **state)
     img_resample_done(&other);
 }
 
+static void the_machines_own_loops_come_first(void **state)
+{
+    (void)state;
+    const char *name = img_row_loops_at(0)->name;
+#if defined(__aarch64__) && defined(__ARM_NEON) && !defined(__AARCH64EB__)
+    assert_string_equal(name, "neon");
+#elif defined(__x86_64__)
+    if (strcmp(name, "avx2") != 0)
+        assert_string_equal(name, "sse2");
+#else
+    assert_string_equal(name, "portable");
+#endif
+}
+
 /* Each loop by itself, at odd places and lengths, with numbers as large as they may be. */
 static void every_variant_of_each_loop_agrees(void **state)
 {
@@ -562,6 +576,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST_LONG(it_agrees_with_the_definition_for_all_shapes, 120000),
+        TEST(the_machines_own_loops_come_first),
         TEST_LONG(every_variant_gives_the_same_bytes, 120000),
         TEST(every_variant_of_each_loop_agrees),
         TEST(wide_results_have_six_bits_more),

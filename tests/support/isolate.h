@@ -12,7 +12,8 @@
  * prints is shown only when it fails.
  *
  * Arguments: none runs all; "--list" prints the names; NAME... runs those.
- * Environment: TEST_TIME_SCALE multiplies every time limit (sanitizers, valgrind, slow machines).
+ * Environment: TEST_TIME_SCALE multiplies every time limit (sanitizers, valgrind, slow machines);
+ * TEST_LEAVE_OUT names tests, with blanks between, that are not run, and says so (emulators).
  */
 #ifndef TESTS_SUPPORT_ISOLATE_H
 #define TESTS_SUPPORT_ISOLATE_H

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -112,6 +113,17 @@ static void a_good_test_passes(void **state)
     assert_int_equal(test_run("must pass", &good, 1, 1, argv), 0);
 }
 
+static void a_test_that_is_left_out_is_not_run(void **state)
+{
+    (void)state;
+    char name[] = "test_isolate";
+    char *argv[] = {name, NULL};
+    setenv("TEST_LEAVE_OUT", "another the_test_exits", 1);
+    assert_int_equal(test_run("left out", &must_fail[2], 1, 1, argv), 0);
+    setenv("TEST_LEAVE_OUT", "another the_test_exits_late not_the_test_exits", 1);
+    assert_int_equal(test_run("must fail", &must_fail[2], 1, 1, argv), 1);
+}
+
 static char nested_scratch[64];
 
 static void a_test_that_fills_its_scratch_folder(void **state)
@@ -140,6 +152,7 @@ static void the_scratch_folder_is_removed_with_its_contents(void **state)
 static const struct test_case tests[] = {
     TEST(every_kind_of_failure_is_seen),
     TEST(a_good_test_passes),
+    TEST(a_test_that_is_left_out_is_not_run),
     TEST(the_scratch_folder_is_removed_with_its_contents),
 };
 
