@@ -102,10 +102,22 @@ static uint32_t reduce_2x2(const int16_t *blocks, size_t step, uint32_t count,
         const int32_t mean = blocks[0] * quant[0] + 4;
         const int32_t across = half_of(blocks[1], quant[1]);
         const int32_t down = half_of(blocks[2], quant[2]);
-        *upper++ = pixel_of((mean + across + down) >> 3, &wrong);
-        *upper++ = pixel_of((mean - across + down) >> 3, &wrong);
-        *lower++ = pixel_of((mean + across - down) >> 3, &wrong);
-        *lower++ = pixel_of((mean - across - down) >> 3, &wrong);
+        const int32_t pixels[4] = {(mean + across + down) >> 3, (mean - across + down) >> 3,
+                                   (mean + across - down) >> 3, (mean - across - down) >> 3};
+        /* Hardly ever is one out of range: they need not be clamped each. */
+        const uint32_t all = (uint32_t)(pixels[0] + 128) | (uint32_t)(pixels[1] + 128) |
+                             (uint32_t)(pixels[2] + 128) | (uint32_t)(pixels[3] + 128);
+        if (__builtin_expect(all > 255, 0)) {
+            *upper++ = pixel_of(pixels[0], &wrong);
+            *upper++ = pixel_of(pixels[1], &wrong);
+            *lower++ = pixel_of(pixels[2], &wrong);
+            *lower++ = pixel_of(pixels[3], &wrong);
+            continue;
+        }
+        *upper++ = (uint8_t)(pixels[0] + 128);
+        *upper++ = (uint8_t)(pixels[1] + 128);
+        *lower++ = (uint8_t)(pixels[2] + 128);
+        *lower++ = (uint8_t)(pixels[3] + 128);
     }
     return wrong;
 }

@@ -189,6 +189,26 @@ static inline int32_t low_step(uint64_t bits, const struct img_jpeg_coder *coder
     return img_jpeg_value(img_jpeg_bits_first(bits << (*all - size), size), size);
 }
 
+/* Store a value where it belongs, if it is wanted. Without a branch: it cannot be foretold. */
+static inline void low_store(int16_t *block, unsigned k, unsigned last, int32_t value)
+{
+    int16_t unwanted;
+    *(k - 1 <= last ? &block[k - 1] : &unwanted) = (int16_t)value;
+}
+
+/* The coefficients 1 and 2. Behind the first symbol a second one is read even where it is not of
+ * this block any more: it is not wanted then, as k only grows. */
+static inline void low_read_two(uint64_t bits, const struct img_jpeg_coder *coder, int16_t *block)
+{
+    unsigned k = 1, all, advance;
+    int32_t value = low_step(bits, coder, &all, &advance);
+    k += advance;
+    low_store(block, k, 2, value);
+    value = low_step(bits << all, coder, &all, &advance);
+    k += advance;
+    low_store(block, k, 2, value);
+}
+
 /* The coefficients from 1 to last. The codes are known to be good. Two symbols are in what is
  * taken from memory at once. */
 static inline void low_read(const uint8_t *data, uint32_t place, const struct img_jpeg_coder *coder,
@@ -196,19 +216,17 @@ static inline void low_read(const uint8_t *data, uint32_t place, const struct im
 {
     unsigned k = 1;
     do {
-        uint64_t bits = img_jpeg_bits_at(data, place);
-        int16_t unwanted;
+        const uint64_t bits = img_jpeg_bits_at(data, place);
         unsigned all, advance;
         int32_t value = low_step(bits, coder, &all, &advance);
         k += advance;
-        *(k - 1 <= last ? &block[k - 1] : &unwanted) = (int16_t)value;
-        bits <<= all;
+        low_store(block, k, last, value);
         place += all;
         if (k > last)
             break;
-        value = low_step(bits, coder, &all, &advance);
+        value = low_step(bits << all, coder, &all, &advance);
         k += advance;
-        *(k - 1 <= last ? &block[k - 1] : &unwanted) = (int16_t)value;
+        low_store(block, k, last, value);
         place += all;
     } while (k <= last);
 }
@@ -227,7 +245,9 @@ static int mcus_read(struct img_jpeg_scan *scan, struct block_plan *plans, uint3
             *plan->dc = dc;
             plan->to[0] = (int16_t)dc;
             wrong |= (uint32_t)(dc + 32768) >> 16;
-            if (plan->last > 0)
+            if (plan->last == 2)
+                low_read_two(img_jpeg_bits_at(scan->chunk, place), plan->coder, plan->to);
+            else if (plan->last > 0)
                 low_read(scan->chunk, place, plan->coder, plan->last, plan->to);
             plan->to += plan->advance;
         }

@@ -197,9 +197,19 @@ static int arrays_need(struct img_kernel *kernel, bool whole, struct kernel_arra
     return 0;
 }
 
+static bool axes_are_equal(const struct img_axis *a, const struct img_axis *b)
+{
+    return a->source_px == b->source_px && a->area_px == b->area_px && a->count == b->count &&
+           a->step_px == b->step_px && a->origin_px == b->origin_px && a->sharpen == b->sharpen &&
+           a->sample_max == b->sample_max && a->even == b->even;
+}
+
 int img_kernel_init(struct img_kernel *kernel, const struct img_axis *axis)
 {
     struct kernel_arrays arrays;
+    if (axes_are_equal(&kernel->axis, axis))
+        return 0;
+    kernel->axis = (struct img_axis){0}; /* until all is done */
     const uint32_t count = axis->count;
     const double step = axis->step_px > 0 ? axis->step_px : axis->area_px / count;
     const bool copies =
@@ -227,11 +237,13 @@ int img_kernel_init(struct img_kernel *kernel, const struct img_axis *axis)
         for (uint32_t d = 0; d < count; d++)
             pixel_round(&arrays, kernel, d);
     }
+    kernel->axis = *axis;
     return 0;
 }
 
 void img_kernel_borrow(struct img_kernel *kernel, const struct img_kernel *from)
 {
+    kernel->axis = (struct img_axis){0};
     kernel->count = from->count;
     kernel->stride = from->stride;
     kernel->shift = from->shift;

@@ -10,23 +10,6 @@
 /* The whole numbers of a pixel are followed by zeros up to a multiple of this many. */
 #define IMG_KERNEL_GROUP 16
 
-/** The weights of one axis. Destination pixel d is the sum of taps[d] source pixels, from
- *  first[d] on, with the weights from weights + d * stride on. The weights of a pixel sum to 1;
- *  both first[d] and first[d] + taps[d] never decrease with d.
- *  Where whole numbers were asked for, whole has the same weights times 2^shift, and theirs sum to
- *  2^shift exactly. A zeroed kernel is valid; memory stays until img_kernel_done(). */
-struct img_kernel {
-    uint32_t count; /* of destination pixels */
-    uint32_t stride;
-    unsigned shift;
-    bool copies; /* pixel d is source pixel d */
-    const uint32_t *first;
-    const uint32_t *taps;
-    const float *weights;
-    const int16_t *whole; /* NULL: not asked for */
-    struct img_buffer room[4];
-};
-
 /** How the pixels of one axis lie on the source. */
 struct img_axis {
     uint32_t source_px;
@@ -45,7 +28,26 @@ struct img_axis {
     bool even; /* every first[d] is even; a weight of 0 may come first */
 };
 
-/** Lanczos-3. Returns 0 or -ENOMEM. */
+/** The weights of one axis. Destination pixel d is the sum of taps[d] source pixels, from
+ *  first[d] on, with the weights from weights + d * stride on. The weights of a pixel sum to 1;
+ *  both first[d] and first[d] + taps[d] never decrease with d.
+ *  Where whole numbers were asked for, whole has the same weights times 2^shift, and theirs sum to
+ *  2^shift exactly. A zeroed kernel is valid; memory stays until img_kernel_done(). */
+struct img_kernel {
+    uint32_t count; /* of destination pixels */
+    uint32_t stride;
+    unsigned shift;
+    bool copies; /* pixel d is source pixel d */
+    const uint32_t *first;
+    const uint32_t *taps;
+    const float *weights;
+    const int16_t *whole; /* NULL: not asked for */
+    struct img_axis axis; /* for which it was made; of a borrowed one no count */
+    struct img_buffer room[4];
+};
+
+/** Lanczos-3. If the kernel is this axis's already, nothing is to do: photographs of a folder are
+ *  often of one size. Returns 0 or -ENOMEM. */
 int img_kernel_init(struct img_kernel *kernel, const struct img_axis *axis);
 
 /** Be the same as another, whose arrays are borrowed: until either is made anew or released. */
