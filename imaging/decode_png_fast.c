@@ -154,7 +154,8 @@ static void expansion_fill(struct fast_job *job, unsigned depth, unsigned colour
     expansion->width_px = job->raster.width_px;
     expansion->depth_bits = depth;
     expansion->channels = png_get_channels(job->png, job->info);
-    expansion->adds_alpha = png_get_valid(job->png, job->info, PNG_INFO_tRNS) != 0;
+    expansion->adds_alpha =
+        img_layout_has_alpha(job->raster.layout) && !(colour_type & PNG_COLOR_MASK_ALPHA);
     png_color_16p key = NULL;
     if (expansion->adds_alpha && colour_type != PNG_COLOR_TYPE_PALETTE) {
         png_get_tRNS(job->png, job->info, NULL, NULL, &key);

@@ -19,6 +19,14 @@ static enum img_layout layout_of(int colour_type, bool has_transparency)
     return alpha ? IMG_LAYOUT_GRAY_ALPHA : IMG_LAYOUT_GRAY;
 }
 
+/* A tRNS chunk that stands before a palette is void: libpng then says that it is there, and of no
+ * colours. */
+static bool has_transparency(png_structp png, png_infop info)
+{
+    int count = 0;
+    return png_get_tRNS(png, info, NULL, &count, NULL) != 0 && count > 0;
+}
+
 static void profile_note(png_structp png, png_infop info, struct img_raster *raster)
 {
     png_charp name;
@@ -45,8 +53,7 @@ void img_png_header_read(png_structp png, png_infop info, bool lax, struct img_r
     raster->source_height_px = raster->height_px = png_get_image_height(png, info);
     raster->area_width_px = raster->width_px;
     raster->area_height_px = raster->height_px;
-    raster->layout =
-        layout_of(png_get_color_type(png, info), png_get_valid(png, info, PNG_INFO_tRNS) != 0);
+    raster->layout = layout_of(png_get_color_type(png, info), has_transparency(png, info));
     raster->depth_bits = png_get_bit_depth(png, info) == 16 ? 16 : 8;
     profile_note(png, info, raster);
 }

@@ -80,8 +80,9 @@ static uint8_t paeth(int a, int b, int c)
 
 static void sub_filter(uint8_t *restrict to, const uint8_t *row, size_t count, size_t pixel)
 {
+    const uint8_t *before = row - pixel;
     for (size_t i = 0; i < count; i++)
-        to[i] = (uint8_t)(row[i] - row[i - pixel]);
+        to[i] = (uint8_t)(row[i] - before[i]);
 }
 
 static void up_filter(uint8_t *restrict to, const uint8_t *row, const uint8_t *above, size_t count)
@@ -93,15 +94,17 @@ static void up_filter(uint8_t *restrict to, const uint8_t *row, const uint8_t *a
 static void average_filter(uint8_t *restrict to, const uint8_t *row, const uint8_t *above,
                            size_t count, size_t pixel)
 {
+    const uint8_t *before = row - pixel;
     for (size_t i = 0; i < count; i++)
-        to[i] = (uint8_t)(row[i] - (row[i - pixel] + above[i]) / 2);
+        to[i] = (uint8_t)(row[i] - (before[i] + above[i]) / 2);
 }
 
 static void paeth_filter(uint8_t *restrict to, const uint8_t *row, const uint8_t *above,
                          size_t count, size_t pixel)
 {
+    const uint8_t *before = row - pixel, *above_before = above - pixel;
     for (size_t i = 0; i < count; i++)
-        to[i] = (uint8_t)(row[i] - paeth(row[i - pixel], above[i], above[i - pixel]));
+        to[i] = (uint8_t)(row[i] - paeth(before[i], above[i], above_before[i]));
 }
 
 /* Write one row with its best filter, after the filter's number. */

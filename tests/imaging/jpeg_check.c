@@ -53,6 +53,9 @@ static int scan_read(struct coefficients *read, struct img_jpeg_scan *scan, cons
     int r = img_jpeg_segment_next(data, size, at, &header, &header_bytes);
     if (r == 0)
         r = img_jpeg_scan_begin(scan, &read->frame, wanted, header, header_bytes, data, size, *at);
+    for (unsigned i = 0; r == 0 && i < scan->component_count; i++)
+        if (read->seen >> scan->components[i] & 1) /* as the decoder does */
+            r = -EAGAIN;
     if (r == 0)
         r = scan_rows_read(read, scan);
     if (r == 0)
@@ -214,7 +217,7 @@ static bool plane_is_equal(const struct plane_sink *planes, const struct jpeg_or
         plane->height_px != (uint32_t)ceil(plane->area_height_px) ||
         planes->rows_come[c] != plane->height_px)
         return false;
-    const uint16_t *quant = frame->quant[frame->components[c].quant];
+    const uint16_t *quant = oracle->quant[c];
     for (uint32_t y = 0; y < plane->height_px; y++)
         for (uint32_t x = 0; x < plane->width_px; x++) {
             const int16_t *block = oracle->coefficients[c] +
@@ -231,6 +234,7 @@ static bool plane_is_equal(const struct plane_sink *planes, const struct jpeg_or
     return true;
 }
 
+/* Scans that were passed over may hide what libjpeg complains of. */
 static enum jpeg_verdict planes_compare(const struct plane_sink *planes, const uint8_t *data,
                                         size_t size)
 {
@@ -238,17 +242,19 @@ static enum jpeg_verdict planes_compare(const struct plane_sink *planes, const u
     struct jpeg_oracle oracle;
     img_jpeg_frame_read(data, size, &frame);
     jpeg_oracle_read(&oracle, data, size);
+    const bool hidden = frame.progressive && !oracle.accepted;
     bool equal = oracle.accepted && oracle.components == planes->raster.plane_count &&
                  planes->raster.source_width_px == frame.width_px &&
                  planes->raster.source_height_px == frame.height_px;
     for (unsigned c = 0; equal && c < oracle.components; c++)
         equal = plane_is_equal(planes, &oracle, &frame, c);
     jpeg_oracle_done(&oracle);
-    return equal ? JPEG_EQUAL : JPEG_DIFFERENT;
+    return equal || hidden ? JPEG_EQUAL : JPEG_DIFFERENT;
 }
 
-enum jpeg_verdict jpeg_planes_check(const uint8_t *data, size_t size,
-                                    const struct img_options *options, unsigned *ret_denominator)
+static enum jpeg_verdict planes_check(int (*decode)(const struct img_decode_job *job),
+                                      const uint8_t *data, size_t size,
+                                      const struct img_options *options, unsigned *ret_denominator)
 {
     struct plane_sink planes = {.sink = {.begin_planar = planes_begin, .plane_rows = planes_rows}};
     struct img_buffer strip = {.data = NULL}, scan = {.data = NULL};
@@ -264,7 +270,7 @@ enum jpeg_verdict jpeg_planes_check(const uint8_t *data, size_t size,
         .sink = &planes.sink,
         .error = &error,
     };
-    const int r = img_decode_jpeg_fast(&job);
+    const int r = decode(&job);
     enum jpeg_verdict verdict = r == -EAGAIN ? JPEG_DECLINED : JPEG_DIFFERENT;
     if (r == 0)
         verdict = planes_compare(&planes, data, size);
@@ -276,4 +282,16 @@ enum jpeg_verdict jpeg_planes_check(const uint8_t *data, size_t size,
     img_buffer_done(&strip);
     img_buffer_done(&scan);
     return verdict;
+}
+
+enum jpeg_verdict jpeg_planes_check(const uint8_t *data, size_t size,
+                                    const struct img_options *options, unsigned *ret_denominator)
+{
+    return planes_check(img_decode_jpeg_fast, data, size, options, ret_denominator);
+}
+
+enum jpeg_verdict jpeg_progressive_planes_check(const uint8_t *data, size_t size,
+                                                const struct img_options *options)
+{
+    return planes_check(img_decode_jpeg_progressive, data, size, options, NULL);
 }

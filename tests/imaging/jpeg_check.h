@@ -21,4 +21,9 @@ enum jpeg_verdict jpeg_coefficients_check(const uint8_t *data, size_t size, unsi
 enum jpeg_verdict jpeg_planes_check(const uint8_t *data, size_t size,
                                     const struct img_options *options, unsigned *ret_denominator);
 
+/** The same for progressive files. What libjpeg complains of is not compared: it may stand in scans
+ *  that are passed over. */
+enum jpeg_verdict jpeg_progressive_planes_check(const uint8_t *data, size_t size,
+                                                const struct img_options *options);
+
 #endif

@@ -136,6 +136,8 @@ static void component_copy(struct jpeg_oracle *oracle, struct jpeg_decompress_st
     const jpeg_component_info *info = &cinfo->comp_info[c];
     oracle->width_blocks[c] = info->width_in_blocks;
     oracle->height_blocks[c] = info->height_in_blocks;
+    for (size_t k = 0; info->quant_table && k < 64; k++)
+        oracle->quant[c][k] = info->quant_table->quantval[zigzag_to_natural[k]];
     int16_t *to = oracle->coefficients[c] =
         malloc((size_t)info->width_in_blocks * info->height_in_blocks * 64 * sizeof(int16_t));
     if (!to)

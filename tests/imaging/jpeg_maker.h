@@ -35,6 +35,7 @@ struct jpeg_oracle {
     unsigned components;
     uint32_t width_blocks[4], height_blocks[4];
     int16_t *coefficients[4]; /* owned; 64 for each block, in zigzag order */
+    uint16_t quant[4][64];    /* what they are to be multiplied by, likewise */
 };
 
 /** Free with jpeg_oracle_done(), whatever came of it. */

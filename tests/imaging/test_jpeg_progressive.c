@@ -2,96 +2,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <imaging/jpeg_progressive_priv.h>
-
 #include "isolate.h"
+#include "jpeg_low_check.h"
 #include "jpeg_scripts.h"
 #include "surgery.h"
 #include "thumbs.h"
 
-#define ALL_LOW 7u
-
 /* ---- Against libjpeg ---- */
-
-struct reading {
-    int code;
-    struct img_progressive progressive;
-    void *memory; /* owned */
-};
-
-static struct reading reading_of(struct bytes file, unsigned low_mask)
-{
-    const struct img_options options = thumb_options(1);
-    struct reading reading = {
-        .progressive = {
-            .data = file.data, .size_bytes = file.size, .options = &options, .scans_max = 100}};
-    struct img_progressive *progressive = &reading.progressive;
-    reading.code = img_jpeg_frame_read(file.data, file.size, &progressive->frame);
-    if (reading.code == 0 && !progressive->frame.progressive)
-        reading.code = -EAGAIN;
-    if (reading.code == 0 && progressive->frame.width_px > 4096)
-        reading.code = -EAGAIN; /* a flipped bit has made it huge */
-    if (reading.code < 0)
-        return reading;
-    const uint64_t bytes = img_progressive_bytes(&progressive->frame, low_mask);
-    reading.memory = malloc(bytes);
-    assert_non_null(reading.memory);
-    memset(reading.memory, 0x5a, bytes);
-    img_progressive_place(progressive, low_mask, reading.memory);
-    reading.code = img_progressive_read(progressive);
-    return reading;
-}
-
-static const char *component_compare(const struct img_progressive *progressive, unsigned number,
-                                     const struct jpeg_oracle *oracle)
-{
-    const struct img_progressive_component *component = &progressive->components[number];
-    const struct img_jpeg_component *frame = &progressive->frame.components[number];
-    const int16_t *block = oracle->coefficients[number];
-    if (oracle->width_blocks[number] != frame->width_blocks ||
-        oracle->height_blocks[number] != frame->height_blocks)
-        return "the size differs";
-    for (size_t y = 0; y < frame->height_blocks; y++)
-        for (size_t x = 0; x < frame->width_blocks; x++, block += 64) {
-            const size_t at = y * frame->padded_width_blocks + x;
-            if (component->dc[at] != block[0])
-                return "DC differs";
-            if (!component->low)
-                continue;
-            const struct img_progressive_low *low = &component->low[at];
-            if (low->across != block[1] || low->down != block[2] || low->both != block[4])
-                return "AC differs";
-            for (unsigned k = 1; k < 64; k++)
-                if ((low->nonzero >> k & 1) != (block[k] != 0))
-                    return "what is zero differs";
-        }
-    return NULL;
-}
-
-/* NULL: the same. */
-static const char *compare(struct bytes file, const struct img_progressive *progressive,
-                           bool *ret_accepted)
-{
-    struct jpeg_oracle oracle;
-    const char *difference = NULL;
-    jpeg_oracle_read(&oracle, file.data, file.size);
-    *ret_accepted = oracle.accepted;
-    if (oracle.components != progressive->frame.component_count)
-        difference = "components differ";
-    for (unsigned i = 0; !difference && i < oracle.components; i++)
-        difference = component_compare(progressive, i, &oracle);
-    jpeg_oracle_done(&oracle);
-    return oracle.accepted ? difference : NULL;
-}
 
 static void check_same(const struct jpeg_recipe *recipe, const struct jpeg_script *script)
 {
     struct bytes file = jpeg_scripted(recipe, script);
-    for (unsigned low_mask = 0; low_mask <= ALL_LOW; low_mask++) {
-        struct reading reading = reading_of(file, low_mask);
+    for (unsigned low_mask = 0; low_mask <= JPEG_ALL_LOW; low_mask++) {
+        struct jpeg_low reading = jpeg_low_read(file, low_mask);
         bool accepted = false;
         const char *difference =
-            reading.code < 0 ? "declined" : compare(file, &reading.progressive, &accepted);
+            reading.code < 0 ? "declined" : jpeg_low_compare(file, &reading.progressive, &accepted);
         if (difference || !accepted)
             fail_msg("%s, %ux%u, %dx%d, restarts %u, mask %u: %s", script->label, recipe->width,
                      recipe->height, recipe->h[0], recipe->v[0], recipe->restart_interval, low_mask,
@@ -148,8 +74,8 @@ static void gray_is_the_same_as_libjpegs(void **state)
 
 static void check_declined(struct bytes file, const char *label)
 {
-    for (unsigned low_mask = 0; low_mask <= ALL_LOW; low_mask += ALL_LOW) {
-        struct reading reading = reading_of(file, low_mask);
+    for (unsigned low_mask = 0; low_mask <= JPEG_ALL_LOW; low_mask += JPEG_ALL_LOW) {
+        struct jpeg_low reading = jpeg_low_read(file, low_mask);
         if (reading.code != -EAGAIN)
             fail_msg("%s: %d", label, reading.code);
         free(reading.memory);
@@ -192,12 +118,12 @@ static void a_missing_or_doubled_scan_is_declined(void **state)
         struct bytes without = bytes_cut(file, file.size);
         memmove(without.data + at, without.data + at + size, file.size - at - size);
         without.size -= size;
-        struct reading reading = reading_of(without, ALL_LOW);
+        struct jpeg_low reading = jpeg_low_read(without, JPEG_ALL_LOW);
         bool accepted = false;
         /* The last three only refine AC. */
         assert_int_equal(reading.code, number < 7 ? -EAGAIN : 0);
         if (number >= 7)
-            assert_null(compare(without, &reading.progressive, &accepted));
+            assert_null(jpeg_low_compare(without, &reading.progressive, &accepted));
         assert_int_equal(accepted, number >= 7);
         free(reading.memory);
         free(doubled.data), free(without.data);
@@ -266,7 +192,7 @@ static void too_many_scans_are_declined(void **state)
 {
     (void)state;
     struct bytes file = made(60, 50, 85);
-    struct reading reading = reading_of(file, 0);
+    struct jpeg_low reading = jpeg_low_read(file, 0);
     for (uint32_t scans_max = 9; scans_max <= 10; scans_max++) {
         struct img_options options = thumb_options(1);
         reading.progressive.options = &options;
@@ -302,12 +228,12 @@ static void flipped_bits_are_declined_or_read_as_libjpeg_does(void **state)
             random = random * 1664525 + 1013904223;
             file.data[(random >> 4) % file.size] ^= (uint8_t)(1 << (random >> 29));
         }
-        for (unsigned low_mask = 0; low_mask <= ALL_LOW; low_mask += ALL_LOW) {
-            struct reading reading = reading_of(file, low_mask);
+        for (unsigned low_mask = 0; low_mask <= JPEG_ALL_LOW; low_mask += JPEG_ALL_LOW) {
+            struct jpeg_low reading = jpeg_low_read(file, low_mask);
             bool complete = true;
             const char *difference =
-                reading.code < 0 ? NULL : compare(file, &reading.progressive, &complete);
-            if (difference || (low_mask == ALL_LOW && !complete))
+                reading.code < 0 ? NULL : jpeg_low_compare(file, &reading.progressive, &complete);
+            if (difference || (low_mask == JPEG_ALL_LOW && !complete))
                 fail_msg("round %d, mask %u: %s", round, low_mask,
                          difference ? difference : "libjpeg complains");
             accepted += reading.code == 0;

@@ -7,92 +7,18 @@
 #include <png.h>
 #include <zlib.h>
 
-#include <imaging/decode_priv.h>
 #include <imaging/encode_priv.h>
 #include <imaging/png_inflate_priv.h>
 #include <imaging/png_rows_priv.h>
 
 #include "isolate.h"
+#include "png_check.h"
 #include "png_maker.h"
 #include "surgery.h"
 
-/* ---- Decoding into memory ---- */
-
-struct record {
-    struct img_sink sink; /* first: the sink's functions find the rest behind it */
-    struct img_raster raster;
-    uint8_t *pixels;
-    size_t row_bytes;
-    uint32_t rows;
-    int rows_result; /* what the sink says to rows */
-};
-
-static int record_begin(struct img_sink *sink, const struct img_raster *raster)
-{
-    struct record *record = (struct record *)sink;
-    record->raster = *raster;
-    record->raster.icc = NULL;
-    record->rows = 0;
-    record->row_bytes =
-        (size_t)raster->width_px * img_layout_channels(raster->layout) * (raster->depth_bits / 8);
-    free(record->pixels);
-    record->pixels = malloc(record->row_bytes * raster->height_px);
-    assert_non_null(record->pixels);
-    return 0;
-}
-
-static int record_rows(struct img_sink *sink, const uint8_t *rows, size_t stride_bytes,
-                       uint32_t count)
-{
-    struct record *record = (struct record *)sink;
-    assert_true(record->rows + count <= record->raster.height_px);
-    for (uint32_t i = 0; i < count; i++)
-        memcpy(record->pixels + (record->rows + i) * record->row_bytes, rows + i * stride_bytes,
-               record->row_bytes);
-    record->rows += count;
-    return record->rows_result;
-}
-
-static int decode_at(int (*decode)(const struct img_decode_job *job), struct bytes file,
-                     const struct img_options *options, enum img_fail_on fail_on,
-                     struct record *record)
-{
-    struct img_buffer strip = {0};
-    struct img_error error = {0};
-    const struct img_decode_job job = {.data = file.data,
-                                       .size_bytes = file.size,
-                                       .format = IMG_FORMAT_PNG,
-                                       .options = options,
-                                       .fail_on = fail_on,
-                                       .strip = &strip,
-                                       .sink = &record->sink,
-                                       .error = &error};
-    record->sink = (struct img_sink){.begin = record_begin, .rows = record_rows};
-    int r = decode(&job);
-    img_buffer_done(&strip);
-    return r;
-}
+/* ---- Taken or declined ---- */
 
 static const struct img_options usual = IMG_OPTIONS_INIT;
-
-/* Returns what the fast decoder said: 0, and then libpng says the same, or -EAGAIN. */
-static int compare(struct bytes file, const char *what)
-{
-    struct record fast = {0}, slow = {0};
-    int r = decode_at(img_decode_png_fast, file, &usual, IMG_FAIL_ON_ERROR, &fast);
-    if (r == 0) {
-        if (decode_at(img_decode_png, file, &usual, IMG_FAIL_ON_ERROR, &slow) != 0)
-            fail_msg("%s: libpng takes it not", what);
-        if (fast.rows != fast.raster.height_px || slow.rows != fast.rows ||
-            memcmp(&fast.raster, &slow.raster, sizeof(fast.raster)) != 0 ||
-            memcmp(fast.pixels, slow.pixels, fast.row_bytes * fast.rows) != 0)
-            fail_msg("%s: other pixels than libpng's", what);
-    } else if (r != -EAGAIN) {
-        fail_msg("%s: %d", what, r);
-    }
-    free(fast.pixels), free(slow.pixels);
-    return r;
-}
 
 static void check_taken(const struct png_maker *make, const char *what)
 {
@@ -100,15 +26,15 @@ static void check_taken(const struct png_maker *make, const char *what)
     char text[200];
     snprintf(text, sizeof(text), "%s: %u x %u, type %d of %d bits, filter %d, split %zu", what,
              make->width, make->height, make->type, make->depth, make->filter, make->split);
-    if (compare(file, text) != 0)
+    if (png_check(file, &usual, text) != 0)
         fail_msg("%s: declined", text);
     free(file.data);
 }
 
 static void check_declined(struct bytes file, const char *what)
 {
-    struct record record = {0};
-    if (decode_at(img_decode_png_fast, file, &usual, IMG_FAIL_ON_ERROR, &record) != -EAGAIN)
+    struct png_record record = {0};
+    if (png_record_decode(img_decode_png_fast, file, &usual, IMG_FAIL_ON_ERROR, &record) != -EAGAIN)
         fail_msg("%s: not declined", what);
     free(record.pixels);
 }
@@ -201,9 +127,24 @@ static void a_key_with_bits_that_samples_lack_is_as_with_libpng(void **state)
         if (make.type != GRAY && make.type != RGB)
             continue;
         struct bytes file = png_maker_file(&make);
-        compare(file, "a key with more bits");
+        png_check(file, &usual, "a key with more bits");
         free(file.data);
     }
+}
+
+static void transparency_before_a_palette_is_void_as_with_libpng(void **state)
+{
+    (void)state;
+    const struct png_maker make = {.width = 40, .height = 30, .type = RGB, .depth = 8};
+    struct bytes plain = png_maker_file(&make);
+    struct bytes palette = png_with_chunk(plain, "IDAT", "PLTE", "abcdef", 6);
+    struct bytes file = png_with_chunk(palette, "PLTE", "tRNS", "\0\1\0\1\0\1", 6);
+    struct png_record record = {0};
+    assert_int_equal(png_check(file, &usual, "transparency before a palette"), 0);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &usual, IMG_FAIL_ON_ERROR, &record), 0);
+    assert_int_equal(record.raster.layout, IMG_LAYOUT_RGB);
+    free(record.pixels), free(file.data), free(palette.data), free(plain.data);
 }
 
 static void rows_at_once_are_as_rows_one_by_one(void **state)
@@ -322,50 +263,6 @@ static void a_small_window_is_taken_only_where_it_holds_the_picture(void **state
     free(file.data);
 }
 
-/* Inflate a raw stream with buffers of these sizes and compare. Returns 0 or -EBADMSG. */
-static int inflate_compare(struct bytes stream, struct bytes right, size_t in_room, size_t piece)
-{
-    struct img_inflate *inflate = calloc(1, sizeof(*inflate));
-    uint8_t *input = malloc(in_room + IMG_INFLATE_IN_SLACK);
-    uint8_t *window = malloc(IMG_INFLATE_HISTORY_BYTES + piece + IMG_INFLATE_OUT_SLACK);
-    assert_true(inflate && input && window);
-    uint8_t *out = window, *limit = window + IMG_INFLATE_HISTORY_BYTES + piece;
-    size_t taken = 0, done = 0;
-    int r = 0;
-    img_inflate_begin(inflate);
-    inflate->in = inflate->in_end = input;
-    while (r == 0 && inflate->state != IMG_INFLATE_END) {
-        if (!inflate->in_is_last) {
-            size_t have = (size_t)(inflate->in_end - inflate->in), count = in_room - have;
-            memmove(input, inflate->in, have);
-            if (count > stream.size - taken)
-                count = stream.size - taken;
-            memcpy(input + have, stream.data + taken, count);
-            taken += count;
-            inflate->in = input, inflate->in_end = input + have + count;
-            inflate->in_is_last = taken == stream.size;
-            memset(input + have + count, 0, IMG_INFLATE_IN_SLACK);
-        }
-        uint8_t *end;
-        r = img_inflate_run(inflate, window, out, limit, &end);
-        const size_t count = (size_t)(end - out);
-        if (count > right.size - done && r == 0)
-            r = -EBADMSG; /* more than there is: zlib had no room either */
-        if (r == 0)
-            assert_memory_equal(out, right.data + done, count);
-        done += count;
-        out = end;
-        if (out >= limit) {
-            memmove(window, out - IMG_INFLATE_HISTORY_BYTES, IMG_INFLATE_HISTORY_BYTES);
-            out = window + IMG_INFLATE_HISTORY_BYTES;
-        }
-    }
-    if (r == 0)
-        assert_int_equal(done, right.size);
-    free(inflate), free(input), free(window);
-    return r;
-}
-
 static void streams_in_pieces_of_any_size_give_zlibs_bytes_or_fail(void **state)
 {
     (void)state;
@@ -382,7 +279,7 @@ static void streams_in_pieces_of_any_size_give_zlibs_bytes_or_fail(void **state)
         struct bytes rows = png_maker_rows(&make), stream = png_maker_deflate(rows, &make, -15);
         const size_t in_room = IMG_INFLATE_IN_BYTES_MIN + 64 + random_next() % 4000;
         const size_t piece = 1 + random_next() % 3000;
-        assert_int_equal(inflate_compare(stream, rows, in_room, piece), 0);
+        assert_int_equal(png_inflate_check(stream, rows, in_room, piece), 0);
         for (int damage = 0; damage < 20; damage++) {
             const size_t at = random_next() % (damage % 2 && stream.size > 80 ? 80 : stream.size);
             const uint8_t bit = (uint8_t)(1 << random_next() % 8);
@@ -395,7 +292,7 @@ static void streams_in_pieces_of_any_size_give_zlibs_bytes_or_fail(void **state)
             const bool sound = inflate(&zlib, Z_FINISH) == Z_STREAM_END;
             out.size = zlib.total_out;
             inflateEnd(&zlib);
-            assert_int_equal(inflate_compare(cut, out, in_room, piece) == 0, sound);
+            assert_int_equal(png_inflate_check(cut, out, in_room, piece) == 0, sound);
             stream.data[at] ^= bit;
         }
         free(rows.data), free(stream.data);
@@ -449,7 +346,7 @@ static void damage_is_declined_or_changes_nothing(void **state)
                     (uint8_t)(1 << random_next() % 8);
             if (round % 3)
                 sums_mend(damaged);
-            compare(damaged, "damage");
+            png_check(damaged, &usual, "damage");
             free(damaged.data);
         }
         free(file.data);
@@ -494,7 +391,7 @@ static void what_is_irregular_is_declined(void **state)
     check_declined(file, "a wrong checksum of the stream");
     file.data[end - 5] ^= 1;
     sums_mend(file);
-    assert_int_equal(compare(file, "mended"), 0);
+    assert_int_equal(png_check(file, &usual, "mended"), 0);
     file.data[pixels + 8 + 1000] ^= 1;
     check_declined(file, "a wrong checksum of a chunk");
     file.data[pixels + 8 + 1000] ^= 1;
@@ -509,10 +406,10 @@ static void what_is_irregular_is_declined(void **state)
     check_declined(other, "transparency behind the pixels");
     free(other.data);
     other = png_with_chunk(file, "IEND", "IDAT", "", 0);
-    assert_int_equal(compare(other, "an empty chunk"), 0);
+    assert_int_equal(png_check(other, &usual, "an empty chunk"), 0);
     free(other.data);
     other = png_with_chunk(file, "IEND", "tEXt", "Title\0x", 7);
-    assert_int_equal(compare(other, "text behind the pixels"), 0);
+    assert_int_equal(png_check(other, &usual, "text behind the pixels"), 0);
     free(other.data);
     other = bytes_inserted(file, file.size, (const uint8_t *)"x", 1);
     check_declined(other, "a byte behind the end");
@@ -529,28 +426,34 @@ static void limits_levels_and_cancellation_are_heeded(void **state)
 {
     (void)state;
     struct bytes file = png_maker_file(&small);
-    struct record record = {0};
+    struct png_record record = {0};
     struct img_options options = usual;
-    assert_int_equal(decode_at(img_decode_png_fast, file, &usual, IMG_FAIL_ON_NONE, &record),
-                     -EAGAIN);
-    assert_int_equal(decode_at(img_decode_png_fast, file, &usual, IMG_FAIL_ON_TRUNCATED, &record),
-                     -EAGAIN);
-    assert_int_equal(decode_at(img_decode_png_fast, file, &usual, IMG_FAIL_ON_WARNING, &record),
-                     -EAGAIN);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &usual, IMG_FAIL_ON_NONE, &record), -EAGAIN);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &usual, IMG_FAIL_ON_TRUNCATED, &record),
+        -EAGAIN);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &usual, IMG_FAIL_ON_WARNING, &record),
+        -EAGAIN);
     options.pixels_max = 1199;
-    assert_int_equal(decode_at(img_decode_png_fast, file, &options, IMG_FAIL_ON_ERROR, &record),
-                     -EAGAIN);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &options, IMG_FAIL_ON_ERROR, &record),
+        -EAGAIN);
     options = usual;
     options.memory_bytes = 1000;
-    assert_int_equal(decode_at(img_decode_png_fast, file, &options, IMG_FAIL_ON_ERROR, &record),
-                     -EAGAIN);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &options, IMG_FAIL_ON_ERROR, &record),
+        -EAGAIN);
     options = usual;
     options.cancelled = always;
-    assert_int_equal(decode_at(img_decode_png_fast, file, &options, IMG_FAIL_ON_ERROR, &record),
-                     -ECANCELED);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &options, IMG_FAIL_ON_ERROR, &record),
+        -ECANCELED);
     record.rows_result = -ECANCELED;
-    assert_int_equal(decode_at(img_decode_png_fast, file, &usual, IMG_FAIL_ON_ERROR, &record),
-                     -ECANCELED);
+    assert_int_equal(
+        png_record_decode(img_decode_png_fast, file, &usual, IMG_FAIL_ON_ERROR, &record),
+        -ECANCELED);
     free(record.pixels), free(file.data);
 }
 
@@ -584,9 +487,9 @@ static void a_picture_too_large_to_be_held_twice_is_written_too(void **state)
     for (size_t i = 0; i < 3000 * 3000; i += 7)
         picture.pixels[i] = (uint8_t)(i / 100000);
     assert_int_equal(img_encode_png(&picture, &output, &size, &error), 0);
-    struct record record = {0};
-    assert_int_equal(decode_at(img_decode_png_fast, (struct bytes){output.data, size}, &usual,
-                               IMG_FAIL_ON_ERROR, &record),
+    struct png_record record = {0};
+    assert_int_equal(png_record_decode(img_decode_png_fast, (struct bytes){output.data, size},
+                                       &usual, IMG_FAIL_ON_ERROR, &record),
                      0);
     assert_memory_equal(record.pixels, picture.pixels, 3000 * 3000);
     free(record.pixels), free(picture.pixels);
@@ -600,6 +503,7 @@ int main(int argc, char **argv)
         TEST(transparency_is_expanded_as_libpng_does),
         TEST(numbers_past_the_palette_are_as_libpng_has_them),
         TEST(a_key_with_bits_that_samples_lack_is_as_with_libpng),
+        TEST(transparency_before_a_palette_is_void_as_with_libpng),
         TEST(rows_at_once_are_as_rows_one_by_one),
         TEST_LONG(paeth_is_right_for_all_triples, 60000),
         TEST(chunks_may_be_split_anywhere),
