@@ -229,6 +229,21 @@ static void png_seeds(void)
     put(file, "png/narrow-window");
 }
 
+/* Scan data of some kilobytes, which is read at several places at once. */
+static void scouts_seeds(void)
+{
+    for (size_t i = 0; i < SAMPLINGS; i++) {
+        struct jpeg_recipe recipe = recipe_of(i, 90 + 5 * (uint32_t)i, 96);
+        recipe.quality = 95;
+        recipe.grain = i % 2 ? 160 : 60;
+        recipe.optimised = i % 3 == 0;
+        recipe.separate_scans = i % 4 == 3;
+        put(jpeg_made(&recipe), "jpeg/scouts-%zu", i);
+        recipe.restart_interval = 37;
+        put(jpeg_made(&recipe), "jpeg/scouts-restarts-%zu", i);
+    }
+}
+
 /* More than what the decoders hold at once of the file, and of the rows. */
 static void large_seeds(void)
 {
@@ -387,6 +402,7 @@ int main(int argc, char **argv)
     progressive_seeds();
     metadata_seeds();
     png_seeds();
+    scouts_seeds();
     large_seeds();
     inflate_seeds();
     parser_seeds();
