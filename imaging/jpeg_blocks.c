@@ -38,6 +38,13 @@ _Static_assert(STEPS_BYTES + 8 <= IMG_JPEG_SLACK_BYTES, "readers look so far bey
 /* And if it is not, so many more are tried. */
 #define MEETING_BYTES_MAX 2048
 
+/* Where no scout was met so often, none is sent any more: blocks that share their tables may keep
+ * one out of step for ever. */
+#define VAIN_MAX 4
+
+/* No MCU is longer: ten blocks of 64 codes and values, of 31 bits each. */
+#define MCU_BYTES_MAX 2480
+
 /* What changes with each step: meant for registers. */
 struct stand {
     uint32_t place;
@@ -75,6 +82,7 @@ void img_jpeg_blocks_begin(struct img_jpeg_blocks *blocks)
     blocks->count = 0;
     blocks->starts[0] = 0;
     blocks->lead_bytes = LEAD_MAX / 2;
+    blocks->in_vain = 0;
     for (unsigned b = 0; b < blocks->per_mcu; b++) {
         blocks->skips[2 * b] = blocks->coders[b]->first;
         blocks->skips[2 * b + 1] = blocks->coders[b]->skip;
@@ -210,7 +218,7 @@ static unsigned scouts_send(struct img_jpeg_blocks *blocks, uint32_t limit, stru
 {
     const uint32_t first = readers[0].at.place / 8;
     const uint32_t left = limit / 8 > first ? limit / 8 - first : 0;
-    unsigned count = IMG_JPEG_READERS;
+    unsigned count = blocks->in_vain < VAIN_MAX ? IMG_JPEG_READERS : 1;
     while (count > 1 && left / count < LEAD_MIN)
         count--;
     const uint32_t lead = left / count < blocks->lead_bytes ? left / count : blocks->lead_bytes;
@@ -322,12 +330,18 @@ void img_jpeg_blocks_find(struct img_jpeg_blocks *blocks, const uint8_t *data, s
         from = at.b;
         readers[last + 1].is_scout = false; /* what it reads from now on is so */
     }
+    while (blocks->count + found_by(&readers[last]) - from < blocks->per_mcu &&
+           reader_may_go(&readers[last], limit))
+        one_goes(blocks, data, &readers[last]);
     blocks_add(blocks, &readers[last], from, found_by(&readers[last]));
-    if (count > 1)
+    if (count > 1) {
+        blocks->in_vain = last > 0 ? 0 : blocks->in_vain + 1;
         lead_learn(blocks, readers, count);
+    }
 }
 
 size_t img_jpeg_blocks_bytes_wanted(const struct img_jpeg_blocks *blocks)
 {
-    return (size_t)IMG_JPEG_READERS * blocks->lead_bytes + 2 * IMG_JPEG_SLACK_BYTES;
+    const size_t leads = (size_t)IMG_JPEG_READERS * blocks->lead_bytes;
+    return (leads > MCU_BYTES_MAX ? leads : MCU_BYTES_MAX) + 2 * IMG_JPEG_SLACK_BYTES;
 }

@@ -26,6 +26,7 @@ struct img_jpeg_blocks {
     uint32_t count;
     uint32_t starts[IMG_JPEG_STARTS_MAX + 1];
     uint32_t lead_bytes; /* each scout is sent so far ahead of the one before */
+    unsigned in_vain;    /* so often in a row none of them was met */
     /* For img_jpeg_blocks_find() alone. */
     const uint16_t *skips[2 * IMG_JPEG_MCU_BLOCKS_MAX];
     uint8_t next_state[2 * IMG_JPEG_MCU_BLOCKS_MAX];
@@ -39,7 +40,8 @@ void img_jpeg_blocks_begin(struct img_jpeg_blocks *blocks);
  *  data: of the segment, size_bytes of it, and IMG_JPEG_SLACK_BYTES of anything. Whole: nothing of
  *  the segment comes behind it; then what is found beyond the end is nonsense, and to be told from
  *  the rest by its place.
- *  None is found where codes are bad, or the data is used up. */
+ *  Less than a whole MCU is found where codes are bad or the data is used up; and where there is
+ *  less data than img_jpeg_blocks_bytes_wanted(). */
 void img_jpeg_blocks_find(struct img_jpeg_blocks *blocks, const uint8_t *data, size_t size_bytes,
                           bool whole);
 

@@ -35,7 +35,7 @@ struct img_jpeg_coder {
      * LOW_ADVANCE_EOB where it is the end of the block. */
     uint16_t low[1 << IMG_JPEG_LOW_BITS];
     /* As many whole symbols as the index shows, from a block's beginning on, and behind its DC.
-     * Bits 0..7: all their bits, with the values, at most 31; 8..15: how many coefficients they go
+     * Bits 0..4: all their bits, with the values; 8..15: how many coefficients they go
      * on, plus ADVANCE_EOB where the last is the end of the block; ADVANCE_NONE: not even one. */
     uint16_t first[1 << IMG_JPEG_SKIP_BITS];
     uint16_t skip[1 << IMG_JPEG_SKIP_BITS];

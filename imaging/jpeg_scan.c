@@ -22,6 +22,9 @@
 
 #include "jpeg_markers_priv.h"
 
+/* A symbol of AC has hardly ever more, code and value. */
+#define LOW_BITS_USUAL 26
+
 /* ---- The segment's bytes ---- */
 
 /* Add what there is to the chunk, until it is full or the segment ends. */
@@ -196,21 +199,31 @@ static inline void low_store(int16_t *block, unsigned k, unsigned last, int32_t 
     *(k - 1 <= last ? &block[k - 1] : &unwanted) = (int16_t)value;
 }
 
+/* What is behind a symbol of so many bits at place. What was taken from memory has both symbols,
+ * unless the first is as long as no encoder of 8-bit pictures makes it. */
+static inline uint64_t low_next(const uint8_t *data, uint32_t place, uint64_t bits, unsigned all)
+{
+    _Static_assert(57 - LOW_BITS_USUAL >= 16 + 15, "the second one may be the longest there is");
+    return __builtin_expect(all > LOW_BITS_USUAL, 0) ? img_jpeg_bits_at(data, place + all)
+                                                     : bits << all;
+}
+
 /* The coefficients 1 and 2. Behind the first symbol a second one is read even where it is not of
  * this block any more: it is not wanted then, as k only grows. */
-static inline void low_read_two(uint64_t bits, const struct img_jpeg_coder *coder, int16_t *block)
+static inline void low_read_two(const uint8_t *data, uint32_t place,
+                                const struct img_jpeg_coder *coder, int16_t *block)
 {
+    const uint64_t bits = img_jpeg_bits_at(data, place);
     unsigned k = 1, all, advance;
     int32_t value = low_step(bits, coder, &all, &advance);
     k += advance;
     low_store(block, k, 2, value);
-    value = low_step(bits << all, coder, &all, &advance);
+    value = low_step(low_next(data, place, bits, all), coder, &all, &advance);
     k += advance;
     low_store(block, k, 2, value);
 }
 
-/* The coefficients from 1 to last. The codes are known to be good. Two symbols are in what is
- * taken from memory at once. */
+/* The coefficients from 1 to last. The codes are known to be good. */
 static inline void low_read(const uint8_t *data, uint32_t place, const struct img_jpeg_coder *coder,
                             unsigned last, int16_t *block)
 {
@@ -221,10 +234,11 @@ static inline void low_read(const uint8_t *data, uint32_t place, const struct im
         int32_t value = low_step(bits, coder, &all, &advance);
         k += advance;
         low_store(block, k, last, value);
-        place += all;
         if (k > last)
             break;
-        value = low_step(bits << all, coder, &all, &advance);
+        const uint64_t next = low_next(data, place, bits, all);
+        place += all;
+        value = low_step(next, coder, &all, &advance);
         k += advance;
         low_store(block, k, last, value);
         place += all;
@@ -246,7 +260,7 @@ static int mcus_read(struct img_jpeg_scan *scan, struct block_plan *plans, uint3
             plan->to[0] = (int16_t)dc;
             wrong |= (uint32_t)(dc + 32768) >> 16;
             if (plan->last == 2)
-                low_read_two(img_jpeg_bits_at(scan->chunk, place), plan->coder, plan->to);
+                low_read_two(scan->chunk, place, plan->coder, plan->to);
             else if (plan->last > 0)
                 low_read(scan->chunk, place, plan->coder, plan->last, plan->to);
             plan->to += plan->advance;

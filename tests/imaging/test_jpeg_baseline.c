@@ -143,6 +143,99 @@ static void what_is_read_at_several_places_is_the_same(void **state)
         }
 }
 
+/* ---- Codes as long as they can be, which no encoder makes ---- */
+
+struct bit_writer {
+    struct bytes file; /* room for all of it */
+    uint32_t bits;     /* not yet written */
+    unsigned count;
+};
+
+static void byte_put(struct bit_writer *to, unsigned byte)
+{
+    to->file.data[to->file.size++] = (uint8_t)byte;
+}
+
+static void segment_put(struct bit_writer *to, unsigned marker, const uint8_t *body, size_t size)
+{
+    const uint8_t head[] = {0xff, (uint8_t)marker, (uint8_t)((size + 2) >> 8), (uint8_t)(size + 2)};
+    for (size_t i = 0; i < sizeof(head); i++)
+        byte_put(to, head[i]);
+    for (size_t i = 0; i < size; i++)
+        byte_put(to, body[i]);
+}
+
+static void bits_put(struct bit_writer *to, uint32_t bits, unsigned count)
+{
+    for (; count > 0; count--) {
+        to->bits = to->bits << 1 | (bits >> (count - 1) & 1);
+        if (++to->count < 8)
+            continue;
+        byte_put(to, to->bits & 255);
+        if ((to->bits & 255) == 255)
+            byte_put(to, 0);
+        to->count = 0;
+    }
+}
+
+/* A code of each length from 1 to 16: the first ends a block, the last is of a value of 15 bits. */
+static void long_tables_put(struct bit_writer *to)
+{
+    static const uint8_t dc[] = {0x00, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t ac[] = {0x10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,  1,  1,  1,  1,  1, 1,
+                                 0,    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    segment_put(to, 0xc4, dc, sizeof(dc));
+    segment_put(to, 0xc4, ac, sizeof(ac));
+}
+
+/* An MCU has ten blocks of 4:1:0. Where long_from is reached, every block has `values` coefficients
+ * of 31 bits each; the others have two bits. */
+static struct bytes long_codes_made(unsigned mcus, unsigned long_from, unsigned values)
+{
+    const unsigned width = mcus * 32;
+    const uint8_t frame[] = {
+        8, 0, 16, (uint8_t)(width >> 8), (uint8_t)width, 3, 1, 0x42, 0, 2, 0x11, 0, 3, 0x11, 0};
+    static const uint8_t scan[] = {3, 1, 0, 2, 0, 3, 0, 0, 63, 0};
+    struct bit_writer to = {.file.data = malloc(4096 + (size_t)mcus * 10 * 64 * 8)};
+    uint8_t quant[65] = {0};
+    uint32_t random = 3;
+    assert_non_null(to.file.data);
+    memset(quant + 1, 1, 64);
+    byte_put(&to, 0xff), byte_put(&to, 0xd8);
+    segment_put(&to, 0xdb, quant, sizeof(quant));
+    segment_put(&to, 0xc0, frame, sizeof(frame));
+    long_tables_put(&to);
+    segment_put(&to, 0xda, scan, sizeof(scan));
+    for (unsigned block = 0; block < mcus * 10; block++) {
+        bits_put(&to, 0, 1); /* DC as before */
+        for (unsigned k = 0; block / 10 >= long_from && k < values; k++) {
+            random = random * UINT32_C(1664525) + UINT32_C(1013904223);
+            bits_put(&to, 0xfffe, 16);
+            bits_put(&to, random >> 17, 15);
+        }
+        if (block / 10 < long_from || values < 63)
+            bits_put(&to, 0, 1);
+    }
+    bits_put(&to, 0x7f, (8 - to.count) % 8);
+    byte_put(&to, 0xff), byte_put(&to, 0xd9);
+    return to.file;
+}
+
+static void codes_may_be_as_long_as_there_are(void **state)
+{
+    (void)state;
+    static const unsigned cases[][3] = {{1, 0, 1},      {3, 0, 2},        {5, 1, 5},
+                                        {9, 3, 24},     {40, 0, 63},      {20, 10, 63},
+                                        {1000, 600, 3}, {1500, 1480, 63}, {1900, 1890, 62}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bytes file = long_codes_made(cases[i][0], cases[i][1], cases[i][2]);
+        for (size_t l = 0; l < LASTS; l++)
+            if (verdict_of(file, lasts[l]) != JPEG_EQUAL)
+                fail_msg("case %zu, last %u: verdict %d", i, lasts[l], verdict_of(file, lasts[l]));
+        free(file.data);
+    }
+}
+
 /* A reader's room is for so many blocks, whatever few bits they have. */
 static void plain_surfaces_have_many_blocks_in_few_bytes(void **state)
 {
@@ -349,6 +442,7 @@ int main(int argc, char **argv)
         TEST(a_scan_for_each_component_is_read_too),
         TEST(a_large_file_is_read_in_pieces),
         TEST_LONG(what_is_read_at_several_places_is_the_same, 60000),
+        TEST_LONG(codes_may_be_as_long_as_there_are, 60000),
         TEST_LONG(plain_surfaces_have_many_blocks_in_few_bytes, 60000),
         TEST_LONG(planes_are_what_the_coefficients_say, 60000),
         TEST(wild_contrasts_are_clamped_as_they_should),
