@@ -1,4 +1,5 @@
-/* jobs.c: see jobs_priv.h. The list is as short as the pool's window, so it is simply searched. */
+/* jobs.c: see jobs_priv.h. The list has the pool's window and what waits, some
+ * hundred files at most, so it is simply searched. */
 #include "jobs_priv.h"
 
 #include <errno.h>

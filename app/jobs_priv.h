@@ -34,6 +34,7 @@ struct job {
     int fd;                     /* owned; -1: a pool has taken it */
     struct job *next_waiting;   /* for its lane */
     uint64_t due;               /* as lanes count: not to be overtaken any more */
+    bool is_picture;            /* else a worker reads no more than its beginning */
     uint64_t ahead_bytes;       /* that the kernel was asked to read */
     struct pool_future *future; /* owned; set while the result is held */
 };

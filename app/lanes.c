@@ -24,8 +24,8 @@
 /* A file is overtaken so often, at most: it is held open, and its owner waits for its outcome. */
 #define OVERTAKEN_MAX 1024
 
-/* Of files that are not read yet, in all. A worker holds the file that it works on in memory as
- * well, so this is not much beside it. */
+/* Of files that are handed out, in all. A worker holds the file that it works on in memory as well,
+ * so this is not much beside it. */
 #define AHEAD_BYTES_PER_WORKER (UINT64_C(32) << 20)
 
 /* The kernel reads no more than a device's largest request at one asking: often about this. */
@@ -55,7 +55,7 @@ struct lanes {
     size_t waiting_max;       /* for the other lane's turn */
     size_t ahead_max;         /* for the lane that works, and for both together */
     uint64_t ahead_bytes_max; /* for both */
-    uint64_t ahead_bytes;     /* that the kernel was asked for, of files that are not read yet */
+    uint64_t ahead_bytes;     /* that the kernel was asked for, of files that are handed out */
     uint64_t given;           /* how many jobs were given out */
     struct pool *pools[LANE_COUNT]; /* owned; NULL: not started */
     struct queue waiting[LANE_COUNT];

@@ -8,9 +8,9 @@
  * open, up to a number; then they change places. Two pools side by side would run twice as many
  * workers as there are processors, with twice the memory.
  *
- * Some files of the lane that works wait too, for two reasons. The kernel already reads them, up
- * to a number of bytes for all. And the largest goes first, so that what is left for the end of
- * the run is small, and no worker works on alone for long. */
+ * Some files of the lane that works wait too: the largest goes first, so that what is left for the
+ * end of the run is small, and no worker works on alone for long. Those that have been handed out,
+ * some for each worker, the kernel reads already, up to a number of bytes for all. */
 #ifndef APP_LANES_PRIV_H
 #define APP_LANES_PRIV_H
 
@@ -52,8 +52,8 @@ int lanes_pool(struct lanes *lanes, enum lane lane, struct pool **ret_pool);
  *  later. */
 void lanes_expect(struct lanes *lanes, enum lane lane);
 
-/** Have the kernel begin to read a job's file, as far as there is room; and give the room back when
- *  a worker has read it. */
+/** Have the kernel begin to read the file of a job that is handed out, as far as there is room; and
+ *  give the room back when its result has come. */
 void lanes_read_ahead(struct lanes *lanes, struct job *job);
 void lanes_has_read(struct lanes *lanes, struct job *job);
 

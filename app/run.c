@@ -227,8 +227,7 @@ static int pull(struct run *run)
                  &job);
     if (r < 0)
         return r;
-    if (run->plan.format != IMG_FORMAT_UNKNOWN) /* else a worker reads no more than its beginning */
-        lanes_read_ahead(run->lanes, job);
+    job->is_picture = run->plan.format != IMG_FORMAT_UNKNOWN;
     lanes_wait(run->lanes, lane, job);
     if (lane != run->lane)
         lanes_expect(run->lanes, lane);
@@ -260,6 +259,8 @@ static int source_next(void *data, struct pool_item *ret_item)
     if (!job)
         return 0;
     failures_begin(run->outcome.failures, job->root, job->source, job->mtime_ns, job->source_bytes);
+    if (job->is_picture)
+        lanes_read_ahead(run->lanes, job);
     run->fd = job->fd;
     job->fd = -1; /* the pool takes it */
     run->field = (struct pool_bytes){&run->request, sizeof(run->request)};

@@ -2,9 +2,9 @@
 # Builds everything for arm64 and runs its tests under qemu-user: tests/arm64.sh [CTEST-OPTION...]
 #
 # On Debian 12 for another processor; options are as ctest has them, such as -R imaging. If missing,
-# a cross compiler and qemu-user are installed from the machine's own package sources. The arm64
-# libraries are not: their packages are fetched from the same sources and unpacked into a folder of
-# their own, so that the machine stays as it is. Once all is there, no network is needed.
+# a cross compiler, qemu-user and what samples/install-deps.sh lists are installed from the machine's
+# own package sources. The arm64 libraries are not: their packages are fetched from the same sources
+# and unpacked into a folder of their own. Once all is there, no network is needed.
 #
 # ARM64_SYSROOT names that folder (default: thumbpool/arm64 in the user's cache; 500 MB).
 set -eu
