@@ -69,7 +69,7 @@ for target in $targets; do
     echo "== libFuzzer, $target"
     corpus=build/fuzzer/corpus/$target
     mkdir -p "$corpus"
-    if ! "build/fuzzer/bin/fuzz_$target" -max_total_time="$seconds" -max_len=65536 -timeout=60 \
+    if ! "build/fuzzer/bin/fuzz_$target" -max_total_time="$seconds" -max_len=131072 -timeout=60 \
         -print_final_stats=1 -artifact_prefix="$findings/$target-" \
         "$corpus" "build/fuzzer/tests/fuzz/seeds/$target" >"$log" 2>&1; then
         tail -n 100 "$log" >&2

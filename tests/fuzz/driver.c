@@ -186,6 +186,7 @@ static int child_wait(pid_t pid, const struct progress *progress, char *words, s
     const char *scale_text = getenv("TEST_TIME_SCALE");
     const int scale = scale_text && atoi(scale_text) > 1 ? atoi(scale_text) : 1;
     uint64_t seen = 0;
+    bool seen_finished = false; /* then it has as long as an input, to end */
     int64_t seen_ms = now_ms();
     int status = 0;
     for (bool hangs = false;;) {
@@ -197,8 +198,10 @@ static int child_wait(pid_t pid, const struct progress *progress, char *words, s
         if (ended == pid)
             break;
         const uint64_t executions = atomic_load(&progress->executions);
-        if (executions != seen || progress->finished) {
+        const bool finished = progress->finished;
+        if (executions != seen || finished != seen_finished) {
             seen = executions;
+            seen_finished = finished;
             seen_ms = now_ms();
         }
         if (now_ms() - seen_ms > (int64_t)INPUT_LIMIT_MS * scale) {

@@ -251,6 +251,8 @@ static void large_seeds(void)
     recipe.quality = 97;
     recipe.grain = 100;
     put(jpeg_made(&recipe), "jpeg/large");
+    recipe.width = 300, recipe.height = 270;
+    put(jpeg_made(&recipe), "jpeg/in-pieces");
     const struct png_maker noise = {
         .width = 120, .height = 120, .type = RGB, .depth = 8, .filter = MIXED, .split = 5000};
     put(png_maker_file(&noise), "png/large-noise");
