@@ -4,9 +4,9 @@
  *     pool = multiprocessing.Pool(2)     # two, always
  *
  * Workers start when work waits for them, up to a limit that may be changed, and those above
- * workers_min leave when they were idle for idle_ms. A surplus worker finishes what it has begun, and
- * it may have begun its next task before the supervisor has heard of a lower limit. The tasks wait
- * for a gate, so each step lasts until the pool has come to rest. It prints
+ * workers_min leave when they were idle for idle_ms. A surplus worker finishes what it has begun,
+ * and it may have begun its next task before the supervisor has heard of a lower limit. The tasks
+ * wait for a gate, so each step lasts until the pool has come to rest. It prints
  *
  *     made with one that stays:           1 worker
  *     eight tasks, two workers at most:   2 workers
