@@ -79,16 +79,20 @@ struct img_jpeg_symbol img_jpeg_symbol_read(const struct img_jpeg_coder *coder, 
 
 void img_jpeg_blocks_begin(struct img_jpeg_blocks *blocks)
 {
-    blocks->count = 0;
-    blocks->starts[0] = 0;
     blocks->lead_bytes = LEAD_MAX / 2;
-    blocks->in_vain = 0;
     for (unsigned b = 0; b < blocks->per_mcu; b++) {
         blocks->skips[2 * b] = blocks->coders[b]->first;
         blocks->skips[2 * b + 1] = blocks->coders[b]->skip;
         blocks->next_state[2 * b] = (uint8_t)((b + 1) % blocks->per_mcu * 2);
         blocks->next_state[2 * b + 1] = blocks->next_state[2 * b];
     }
+}
+
+void img_jpeg_blocks_segment(struct img_jpeg_blocks *blocks)
+{
+    blocks->count = 0;
+    blocks->starts[0] = 0;
+    blocks->in_vain = 0;
 }
 
 static struct stand stand_at(uint32_t place, uint32_t state, uint32_t *starts)
@@ -109,9 +113,9 @@ static inline bool is_wrong(uint32_t passed)
 }
 
 /* A look-up that went wrong: some symbols went too far together, a code is long or bad. It is
- * undone, and one symbol read by its code. By value, so that all else stays in registers.
- * Returns false at a bad code: a scout is at a new beginning then, who is none stays where he is.
- */
+ * undone, and one symbol read by its code. at is a copy, so that all else stays in registers.
+ * Returns false at a bad code: then a scout is at a new beginning, and who is none is stuck. What
+ * he has found is right; where he stands means nothing any more. */
 static __attribute__((noinline, cold)) bool step_by_code(const struct img_jpeg_blocks *blocks,
                                                          const uint8_t *data, struct reader *reader,
                                                          unsigned entry, struct stand *at)

@@ -36,6 +36,9 @@ struct img_jpeg_blocks {
 /** Prepare for a scan; per_mcu and coders are set. */
 void img_jpeg_blocks_begin(struct img_jpeg_blocks *blocks);
 
+/** Start with the scan's first segment, or the next one. */
+void img_jpeg_blocks_segment(struct img_jpeg_blocks *blocks);
+
 /** Find more blocks, behind those there are (fewer than an MCU has, or none).
  *  data: of the segment, size_bytes of it, and IMG_JPEG_SLACK_BYTES of anything. Whole: nothing of
  *  the segment comes behind it; then what is found beyond the end is nonsense, and to be told from

@@ -67,7 +67,7 @@ static int segment_begin(struct img_jpeg_scan *scan)
     scan->segment_ended = false;
     scan->chunk_end = scan->chunk;
     scan->taken = 0;
-    img_jpeg_blocks_begin(&scan->found);
+    img_jpeg_blocks_segment(&scan->found);
     return chunk_add(scan);
 }
 
@@ -413,6 +413,7 @@ int img_jpeg_scan_begin(struct img_jpeg_scan *scan, const struct img_jpeg_frame 
     if (r < 0)
         return r;
     blocks_lay_out(scan);
+    img_jpeg_blocks_begin(&scan->found);
     scan->from = data + at;
     scan->from_end = data + size_bytes;
     scan->restart_interval = frame->restart_interval;

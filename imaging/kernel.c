@@ -75,7 +75,7 @@ static void pixel_copy(const struct kernel_arrays *arrays, uint32_t index, uint3
     weights[lead] = 1;
 }
 
-/* A mean over a pixel is more than the value in its midst by 1/24 of the second difference. Taking
+/* A blurred pixel is off by a part of its second difference: a mean over a pixel by 1/24. Taking
  * that from the source's pixels is the same as taking it from the weights; past its edges the
  * source goes on as its last pixel. */
 static void weights_sharpen(float *weights, uint32_t count, float sharpen, bool at_start,
