@@ -16,6 +16,7 @@
 
 #include "escape_priv.h"
 #include "outdir_priv.h"
+#include "unnamed_priv.h"
 
 #define TEMPORARY_NAME_BYTES 64
 
@@ -28,6 +29,7 @@ struct commit {
     struct inode_set named_sources; /* files that are PATHs themselves */
     struct inode_set made;
     struct outdirs *outdirs;
+    struct unnamed *unnamed; /* NULL: they are of no use here */
     bool sync;
     mode_t allowed; /* what the umask leaves of 0666 */
     pid_t pid;
@@ -51,6 +53,8 @@ int commit_create(const struct inputs *inputs, const struct inode_set *read_fold
     int r = inputs_register(inputs, &folders, &commit->named_sources);
     if (r == 0)
         r = outdirs_create(inputs, read_folders, output_roots, sync, &commit->outdirs);
+    if (r == 0)
+        r = unnamed_create(&commit->unnamed);
     inode_set_done(&folders);
     if (r < 0) {
         commit_free(commit);
@@ -64,6 +68,7 @@ struct commit *commit_free(struct commit *commit)
 {
     if (!commit)
         return NULL;
+    unnamed_free(commit->unnamed);
     outdirs_free(commit->outdirs);
     inode_set_done(&commit->named_sources);
     inode_set_done(&commit->made);
@@ -173,9 +178,9 @@ static mode_t mode_for(const struct commit *commit, const struct commit_request 
     return mode;
 }
 
-/* Write the temporary file, up to its closing. fd: consumed. */
-static int fill_temporary(const struct commit *commit, const struct commit_request *request, int fd,
-                          struct stat *ret_st)
+/* Write the file, all but its name. */
+static int fill(const struct commit *commit, const struct commit_request *request, int fd,
+                struct stat *ret_st)
 {
     mode_t mode = 0;
     int r = write_all(fd, request->data, request->size_bytes);
@@ -187,29 +192,73 @@ static int fill_temporary(const struct commit *commit, const struct commit_reque
         r = -errno;
     if (r == 0 && commit->sync && fsync(fd) < 0)
         r = -errno; /* never asked again: the second answer would be a lie */
-    if (close(fd) < 0 && r == 0 && errno != EINTR) /* EINTR: closed all the same on Linux */
-        r = -errno;
     return r;
 }
 
-/* Write, close and rename. On failure nothing is left; 1: the name has been taken meanwhile. */
-static int put_in_place(struct commit *commit, const struct commit_request *request,
-                        const struct outdir *outdir, bool replace)
+/* Some file systems only say at the closing that bytes were lost: hear it before there is a name.
+ * EINTR: closed all the same on Linux. */
+static int close_heard(int fd)
+{
+    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+}
+
+/* A file without a name, and then the name. Returns as put_in_place(), or -EOPNOTSUPP: that cannot
+ * be had here, and nothing has happened. */
+static int put_unnamed(struct commit *commit, const struct commit_request *request,
+                       const struct outdir *outdir, struct stat *ret_st)
+{
+    int fd = unnamed_open(commit->unnamed, outdir, 0600 | mode_for(commit, request, false));
+    if (fd < 0)
+        return fd;
+    int r = fill(commit, request, fd, ret_st);
+    if (r == 0) {
+        int again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        r = again < 0 ? -errno : close_heard(again);
+    }
+    if (r == 0)
+        r = unnamed_link(fd, outdir, request->name);
+    close(fd);
+    return r;
+}
+
+/* A temporary file, and a rename. Returns as put_in_place(). */
+static int put_renamed(struct commit *commit, const struct commit_request *request,
+                       const struct outdir *outdir, bool replace, struct stat *ret_st)
 {
     char temporary[TEMPORARY_NAME_BYTES];
-    struct stat st;
     int fd = open_temporary(commit, outdir->fd, mode_for(commit, request, false), temporary);
     if (fd < 0)
         return fd;
-    int r = fill_temporary(commit, request, fd, &st);
+    int r = fill(commit, request, fd, ret_st);
+    const int closed = close_heard(fd);
     if (r == 0)
-        r = inode_set_reserve(&commit->made);
+        r = closed;
     if (r == 0)
         r = rename_to(outdir, temporary, request->name, replace);
-    if (r < 0) {
+    if (r < 0)
         unlinkat(outdir->fd, temporary, 0);
-        return r == -EEXIST ? 1 : r;
+    return r;
+}
+
+/* Write it and give it its name. On failure nothing is left; 1: the name has been taken
+ * meanwhile. */
+static int put_in_place(struct commit *commit, const struct commit_request *request,
+                        const struct outdir *outdir, bool replace)
+{
+    struct stat st = {0};
+    int r = inode_set_reserve(&commit->made);
+    if (r < 0)
+        return r;
+    r = -EOPNOTSUPP;
+    if (!replace && commit->unnamed) {
+        r = put_unnamed(commit, request, outdir, &st);
+        if (r == -EOPNOTSUPP)
+            commit->unnamed = unnamed_free(commit->unnamed);
     }
+    if (r == -EOPNOTSUPP)
+        r = put_renamed(commit, request, outdir, replace, &st);
+    if (r < 0)
+        return r == -EEXIST ? 1 : r;
     /* Not before: the inode of a file that is removed may soon be another's. */
     inode_set_add(&commit->made, st.st_dev, st.st_ino);
     return commit->sync && fsync(outdir->fd) < 0 && errno != EINVAL ? -errno : 0;
@@ -247,6 +296,8 @@ int commit_root(struct commit *commit, size_t root, struct text *reterr_message)
 
 void commit_relieve(struct commit *commit)
 {
+    if (commit->unnamed)
+        unnamed_forget(commit->unnamed);
     outdirs_forget(commit->outdirs);
 }
 
@@ -258,7 +309,7 @@ int commit_file(struct commit *commit, const struct commit_request *request,
     /* The folder was removed since it was opened: make it again. Or descriptors are short: folders
      * that are open for later use can give theirs back. */
     if (r == -ENOENT || r == -EMFILE || r == -ENFILE) {
-        outdirs_forget(commit->outdirs);
+        commit_relieve(commit);
         text_cut(reterr_message, length);
         r = commit_once(commit, request, reterr_message);
     }

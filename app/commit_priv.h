@@ -1,7 +1,8 @@
 /* commit_priv.h: thumbnails to their final names, whole or not at all.
  *
- * Each is written to a temporary file in its own folder, and renamed: under a final name there is
- * never anything but a whole thumbnail. Sources are never a target, whatever leads to them. */
+ * Each is written to a file without a name, and linked; where that cannot be had, or where it is to
+ * replace something, to a temporary file in its own folder, and renamed. Under a final name there
+ * is never anything but a whole thumbnail. Sources are never a target, whatever leads to them. */
 #ifndef APP_COMMIT_PRIV_H
 #define APP_COMMIT_PRIV_H
 
