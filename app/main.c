@@ -8,6 +8,7 @@
 #include <pool/pool.h>
 
 #include "console_priv.h"
+#include "one_priv.h"
 #include "options_priv.h"
 #include "run_priv.h"
 #include "signals_priv.h"
@@ -42,12 +43,12 @@ static void add_version(struct text *text)
 }
 
 /* --help and --version. */
-static int print_text(enum options_action action)
+static int print_text(enum options_action action, enum options_action command)
 {
     struct console console = {0};
     struct text text = TEXT_INIT;
     if (action == OPTIONS_HELP)
-        options_help(&text);
+        options_help(&text, command);
     else
         add_version(&text);
     if (text_failed(&text))
@@ -57,6 +58,20 @@ static int print_text(enum options_action action)
     if (console.out_error == -EPIPE)
         return EXIT_SIGNAL_BASE + SIGPIPE;
     return console.out_error == 0 ? 0 : complain(strerror(-console.out_error));
+}
+
+static int carry_out(const struct options *options)
+{
+    switch (options->action) {
+    case OPTIONS_RUN:
+        return run_paths(options);
+    case OPTIONS_ONE:
+        return one_make(options);
+    case OPTIONS_HELP:
+    case OPTIONS_VERSION:
+        break;
+    }
+    return print_text(options->action, options->command);
 }
 
 int main(int argc, char **argv)
@@ -76,8 +91,7 @@ int main(int argc, char **argv)
         text_done(&message);
         return r == -EINVAL ? EXIT_USAGE : EXIT_CANNOT_GO_ON;
     }
-    const int exit_code =
-        options.action == OPTIONS_RUN ? run_paths(&options) : print_text(options.action);
+    const int exit_code = carry_out(&options);
     options_done(&options);
     text_done(&message);
     return exit_code;

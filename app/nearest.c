@@ -1,10 +1,15 @@
 /* nearest.c: see nearest_priv.h. */
 #include "nearest_priv.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #define WORD_MAX 63
+
+/* Shorter ones are parts by chance. */
+#define PART_MIN      3
+#define WORD_PART_MIN 4
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -40,12 +45,25 @@ static size_t common_beginning(const char *a, const char *b)
     return length;
 }
 
+/* Half of a word of two, or a word with something added, is meant as that word. */
+static bool is_part(const char *whole, const char *part, size_t least_length)
+{
+    return strlen(part) >= least_length && strstr(whole, part);
+}
+
+static unsigned slips_between(const char *typed, const char *word)
+{
+    const unsigned slips = distance(typed, word);
+    const bool part = is_part(word, typed, PART_MIN) || is_part(typed, word, WORD_PART_MIN);
+    return part ? least(slips, 1) : slips;
+}
+
 size_t nearest_word(const char *typed, const char *const *words)
 {
     size_t best = 0, best_beginning = 0;
     unsigned best_distance = UINT32_MAX;
     for (size_t i = 0; words[i]; i++) {
-        const unsigned slips = distance(typed, words[i]);
+        const unsigned slips = slips_between(typed, words[i]);
         const size_t beginning = common_beginning(typed, words[i]);
         if (slips < best_distance || (slips == best_distance && beginning > best_beginning)) {
             best = i;

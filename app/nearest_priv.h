@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /** The index of the word nearest to typed: letters inserted, dropped, exchanged or swapped with
- *  their neighbour count one each; of equals, the one with the longest common beginning.
+ *  their neighbour count one each, and so does all that a word and its part differ in (depth,
+ *  max-depth); of equals, the one with the longest common beginning.
  *  words: at least one, then NULL. Only the first 63 bytes of each count. */
 size_t nearest_word(const char *typed, const char *const *words);
 

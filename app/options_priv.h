@@ -1,8 +1,7 @@
 /* options_priv.h: the command line.
  *
- * One table (option_rows_priv.h) says what every option is called, takes, means and does; parsing
- * and
- * --help both come from it. */
+ * One table (option_rows_priv.h) says what every option is called, takes, means and does; parsing,
+ * --help, the manual page and the completions of shells come from it. */
 #ifndef APP_OPTIONS_PRIV_H
 #define APP_OPTIONS_PRIV_H
 
@@ -17,22 +16,46 @@
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 
-enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_action { OPTIONS_RUN, OPTIONS_ONE, OPTIONS_HELP, OPTIONS_VERSION };
+
+/** What happens to a thumbnail that is there already. */
+enum overwrite {
+    OVERWRITE_CHANGED, /* made anew unless it was made from the same state by the same settings */
+    OVERWRITE_NEVER,
+    OVERWRITE_ALWAYS
+};
+
+/** One --include or --exclude, in the order of the command line. */
+struct options_glob {
+    const char *pattern; /* borrowed from argv */
+    bool include;
+};
 
 struct options {
     enum options_action action;
+    enum options_action command; /* OPTIONS_RUN or OPTIONS_ONE: also with --help and --version */
     const char *output; /* NULL: a folder "thumbs" inside each folder, or beside each file */
     uint32_t box_width_px;
     uint32_t box_height_px;
     bool size_given;
     enum img_format format; /* IMG_FORMAT_UNKNOWN: auto */
     int quality;
+    enum img_fit fit;
+    uint8_t background[3]; /* R, G, B */
+    bool enlarge;
     unsigned jobs; /* 0: one for each CPU this process may use */
     enum pool_backend backend;
-    unsigned max_depth; /* 0: no limit; 1: only what lies directly in a folder PATH */
+    unsigned max_depth;         /* 0: no limit; 1: only what lies directly in a folder PATH */
+    struct options_glob *globs; /* owned */
+    size_t glob_count;
+    const char *files_from; /* "-": standard input; NULL: none */
+    bool null;              /* its paths end in NUL, not in newline */
     bool hidden;
     bool follow;
     bool dry_run;
+    enum overwrite overwrite;
+    const char *name; /* template of the thumbnails' names; NULL: the default */
+    bool prune;
     int timeout_ms; /* 0: no limit */
     uint64_t pixels_max;
     uint64_t memory_bytes; /* of a worker; 0: no limit */
@@ -46,7 +69,8 @@ struct options {
     enum when color;
     bool quiet;
     bool verbose;
-    const char **paths; /* owned array of borrowed strings, at least one when action is run */
+    const char **paths; /* owned array of borrowed strings, OPTIONS_RUN: at least one, or
+                         * files_from; OPTIONS_ONE: INPUT and OUTPUT */
     size_t path_count;
 };
 
@@ -59,8 +83,8 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct tex
 
 void options_done(struct options *options);
 
-/** The text of --help. */
-void options_help(struct text *text);
+/** The text of --help.  command: OPTIONS_RUN or OPTIONS_ONE, whose help it is. */
+void options_help(struct text *text, enum options_action command);
 
 /** The backend's name on the command line: static storage. */
 const char *options_backend_name(enum pool_backend backend);

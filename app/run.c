@@ -579,3 +579,8 @@ out:
     text_done(&message);
     return exit_code;
 }
+
+struct thumb_request run_request(const struct options *options)
+{
+    return request_of(options);
+}

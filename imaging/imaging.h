@@ -116,14 +116,30 @@ enum img_fail_on {
                             * bytes between the segments of a JPEG, odd chunks of a PNG */
 };
 
+/** How the upright picture gets into the box. */
+enum img_fit {
+    IMG_FIT_INSIDE = 0, /* whole, in its aspect ratio: the thumbnail is as large as fits */
+    IMG_FIT_COVER,      /* fills the box: what stands out on two sides alike is cut off */
+    IMG_FIT_PAD         /* as INSIDE, then filled up with the background to the whole box */
+};
+
 /** What to make. Start from IMG_OPTIONS_INIT. */
 struct img_options {
-    uint32_t box_width_px;  /* the upright thumbnail fits inside this box; 1..65535 */
+    uint32_t box_width_px;  /* of the upright thumbnail; 1..65535 */
     uint32_t box_height_px; /* 1..65535 */
+    enum img_fit fit;
+    /* Also beyond the picture's own size. false: a picture is never enlarged; COVER then gives no
+     * more than the picture has on each side, PAD has it in the middle as it is. */
+    bool enlarge;
+    /* Kept in the thumbnail, as a comment that img_note_find() finds: printable ASCII, up to
+     * IMG_NOTE_MAX_BYTES. Borrowed for the call; NULL: none. */
+    const char *note;
+    size_t note_bytes;
     enum img_format
         format;  /* IMG_FORMAT_JPEG, _PNG, or _UNKNOWN: PNG where alpha is used, else JPEG */
     int quality; /* of JPEG, 1..100 */
-    uint8_t background[3];    /* R, G, B below transparent pixels where the output has no alpha */
+    /* R, G, B: below transparent pixels where the output has no alpha, and around PAD's picture. */
+    uint8_t background[3];
     enum img_fail_on fail_on; /* from which damage on the picture fails */
     /* May stop reading a progressive JPEG after what the thumbnail needs, but for less than one
      * gray level: mostly after the first scan. Damage further on, and a missing end, go unseen. */
@@ -146,7 +162,8 @@ struct img_options {
 
 #define IMG_OPTIONS_INIT                                                                           \
     {                                                                                              \
-        .box_width_px = 256, .box_height_px = 256, .format = IMG_FORMAT_UNKNOWN, .quality = 80,    \
+        .box_width_px = 256, .box_height_px = 256, .fit = IMG_FIT_INSIDE, .enlarge = false,        \
+        .note = NULL, .note_bytes = 0, .format = IMG_FORMAT_UNKNOWN, .quality = 80,                \
         .background = {255, 255, 255}, .fail_on = IMG_FAIL_ON_ERROR, .fast = false,                \
         .pixels_max = UINT64_C(512) * 1000 * 1000, .scans_max = 500, .frames_max = 10000,          \
         .memory_bytes = 0, .cancelled = NULL, .cancel_data = NULL                                  \
@@ -191,6 +208,16 @@ struct img_context *img_context_free(struct img_context *context);
 int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_bytes,
                   const struct img_options *options, struct img_thumbnail *ret_thumbnail,
                   struct img_error *reterr_error);
+
+/** The longest note, and how much of a thumbnail's beginning surely has all of it. */
+#define IMG_NOTE_MAX_BYTES   4096
+#define IMG_NOTE_PROBE_BYTES (IMG_NOTE_MAX_BYTES + 512)
+
+/** Find the note in a thumbnail that img_thumbnail() has made.
+ *  data: its first IMG_NOTE_PROBE_BYTES bytes, or all of it; it may be any file, of anybody.
+ *  ret_note: borrowed from data, not terminated.
+ *  Returns its length, or -ENOMSG if there is none that img_thumbnail() could have written. */
+int img_note_find(const uint8_t *data, size_t size_bytes, const char **ret_note);
 
 /** Get ready for confinement: load libvips now, with everything that its loaders would otherwise
  *  open later, so that afterwards pictures of every format can be decoded in a process that may

@@ -29,6 +29,7 @@ test_thumbpool             runs confined workers; qemu-user has neither seccomp 
 test_thumbpool_bombs       likewise
 test_thumbpool_failures    likewise
 test_thumbpool_faults      likewise
+test_thumbpool_one         likewise
 test_thumbpool_siege       likewise
 test_app_sandbox           likewise
 test_pool_event            shares memory; qemu-user has no robust futexes, without which it is refused

@@ -24,6 +24,26 @@ static void slips_of_typing_find_the_word(void **state)
     }
 }
 
+static void part_of_a_word_finds_it(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"fit",        "help", "max-depth",  "max-pixels",
+                                        "files-from", "size", "no-sandbox", NULL};
+    static const struct {
+        const char *typed, *meant;
+    } rows[] = {
+        {"depth", "max-depth"}, {"pixels", "max-pixels"},
+        {"from", "files-from"}, {"thumbnail-size", "size"},
+        {"it", "fit"},          {"sandbox", "no-sandbox"},
+        {"fits", "fit"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *found = words[nearest_word(rows[i].typed, words)];
+        if (strcmp(found, rows[i].meant) != 0)
+            fail_msg("%s: %s", rows[i].typed, found);
+    }
+}
+
 static void long_words_do_no_harm(void **state)
 {
     (void)state;
@@ -38,6 +58,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST(slips_of_typing_find_the_word),
+        TEST(part_of_a_word_finds_it),
         TEST(long_words_do_no_harm),
     };
     return test_run("app nearest", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);

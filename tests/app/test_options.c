@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/option_rows_priv.h"
 #include "isolate.h"
 
 /* Words are separated by single spaces. */
@@ -120,9 +121,19 @@ static void gnu_habits_are_kept(void **state)
     assert_string_equal(options.paths[0], "-v");
     assert_string_equal(options.paths[2], "-");
     options_done(&options);
-    /* No commands yet: these are paths. */
+    /* No commands yet, or not in the place of one: these are paths. */
     options = parse_good("bench one cache");
+    assert_int_equal(options.action, OPTIONS_RUN);
     assert_int_equal(options.path_count, 3);
+    options_done(&options);
+    options = parse_good("cache");
+    assert_int_equal(options.action, OPTIONS_RUN);
+    options_done(&options);
+    options = parse_good("./one x");
+    assert_int_equal(options.action, OPTIONS_RUN);
+    options_done(&options);
+    options = parse_good("-v one x");
+    assert_int_equal(options.action, OPTIONS_RUN);
     options_done(&options);
     options = parse_good("--timeout 0 x");
     assert_int_equal(options.timeout_ms, 0);
@@ -132,6 +143,68 @@ static void gnu_habits_are_kept(void **state)
     options_done(&options);
     options = parse_good("--version");
     assert_int_equal(options.action, OPTIONS_VERSION);
+    options_done(&options);
+}
+
+static void every_word_has_its_value(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        for (size_t w = 0; row->takes == TAKES_WORD && row->words[w].word; w++) {
+            char line[100];
+            int value;
+            snprintf(line, sizeof(line), "--%s=%s x", row->name, row->words[w].word);
+            struct options options = parse_good(line);
+            memcpy(&value, (const char *)&options + row->member, sizeof(value));
+            assert_int_equal(value, row->words[w].value);
+            options_done(&options);
+        }
+    }
+    struct options options = parse_good("--fit pad --overwrite never x --background yellow");
+    assert_int_equal(options.fit, IMG_FIT_PAD);
+    assert_int_equal(options.overwrite, OVERWRITE_NEVER);
+    assert_memory_equal(options.background, "\xff\xff\0", 3);
+    options_done(&options);
+    options = parse_good("--background #1a2 --fit cover --enlarge x");
+    assert_memory_equal(options.background, "\x11\xaa\x22", 3);
+    assert_true(options.enlarge);
+    options_done(&options);
+    options = parse_good("--background #0180fE x");
+    assert_memory_equal(options.background, "\x01\x80\xfe", 3);
+    options_done(&options);
+}
+
+static void one_takes_an_input_and_an_output(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum img_format format;
+    } rows[] = {
+        {"one a.jpg b.png", IMG_FORMAT_PNG},
+        {"one a.png b.JPG", IMG_FORMAT_JPEG},
+        {"one a b.jpeg", IMG_FORMAT_JPEG},
+        {"one a b", IMG_FORMAT_PNG},
+        {"one a dir.jpg/b", IMG_FORMAT_PNG},
+        {"one a b.tmp", IMG_FORMAT_PNG},
+        {"one a .jpg", IMG_FORMAT_PNG},
+        {"one -f jpeg a b.png", IMG_FORMAT_JPEG},
+        {"one a -s64 b.x --format=auto", IMG_FORMAT_UNKNOWN},
+        {"one -f png a b.webp", IMG_FORMAT_PNG},
+        {"one -- -f png", IMG_FORMAT_PNG},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct options options = parse_good(rows[i].line);
+        assert_int_equal(options.action, OPTIONS_ONE);
+        assert_int_equal(options.path_count, 2);
+        if (options.format != rows[i].format)
+            fail_msg("%s: format %d", rows[i].line, (int)options.format);
+        options_done(&options);
+    }
+    struct options options = parse_good("one --help");
+    assert_int_equal(options.action, OPTIONS_HELP);
+    assert_int_equal(options.command, OPTIONS_ONE);
     options_done(&options);
 }
 
@@ -145,8 +218,37 @@ static void mistakes_are_named(void **state)
         {"--sise 3 x", "'--sise'", "'--size'"},
         {"--hiden x", "'--hiden'", "'--hidden'"},
         {"--recursive x", "'--recursive'", "nearest"},
-        {"--fit cover x", "'--fit'", "nearest"},
+        {"--fit smart x", "--fit: 'smart'", "inside, cover, pad"},
         {"--webp=1 x", "'--webp'", "nearest"},
+        {"--preview=auto x", "'--preview'", "nearest"},
+        {"--linear x", "'--linear'", "nearest"},
+        {"--allow svg x", "'--allow'", "nearest"},
+        {"--report=a.html x", "'--report'", "nearest"},
+        {"--gallery x", "'--gallery'", "nearest"},
+        {"--depth 3 x", "'--depth'", "'--max-depth'"},
+        {"--qualtiy 3 x", "'--qualtiy'", "'--quality'"},
+        {"--exculde y x", "'--exculde'", "'--exclude'"},
+        {"--fit covre x", "'covre'", "'cover'"},
+        {"--background #12345 x", "--background", "'#12345'"},
+        {"--background purple x", "--background", "white, black"},
+        {"-f avif x", "--format", "auto, jpeg, png"},
+        {"one", "INPUT and OUTPUT", "./one"},
+        {"one a", "INPUT and OUTPUT", "1 word;"},
+        {"one a b c", "INPUT and OUTPUT", "3 words"},
+        {"one a b/", "OUTPUT", "'b/'"},
+        {"one a ..", "OUTPUT", "'..'"},
+        {"one a b.webp", "'.webp'", "--format"},
+        {"one a b.HEIC", "'.HEIC'", "--format"},
+        {"one -o x a b", "--output", "thumbpool one"},
+        {"one --outp x a b", "--output", "thumbpool one"},
+        {"one --include=x a b", "--include", "thumbpool one"},
+        {"one --files-from - a b", "--files-from", "thumbpool one"},
+        {"one --prune a b", "--prune", "thumbpool one"},
+        {"one a b --name {name}", "--name", "thumbpool one"},
+        {"one --max-depth 1 a b", "--max-depth", "thumbpool one"},
+        {"one -vn a b", "--dry-run", "thumbpool one"},
+        {"one --ouput x a b", "'--ouput'", "nearest"},
+        {"one -S 5 a b", "'-S'", "'-s, --size'"},
         {"-S 3 x", "'-S'", "'-s, --size'"},
         {"-Z x", "'-Z'", "nearest"},
         {"-vX x", "'-X'", "nearest"},
@@ -183,7 +285,7 @@ static void mistakes_are_named(void **state)
         {"-f jpg x", "--format", "'jpeg'"},
         {"-f webp x", "--format", "auto, jpeg, png"},
         {"--backend threads x", "--backend", "'thread'"},
-        {"--overwrite never x", "--overwrite", "'always'"},
+        {"--overwrite alwys x", "--overwrite", "'always'"},
         {"--timeout -1 x", "--timeout", "'-1'"},
         {"--timeout 1e3 x", "--timeout", "'1e3'"},
         {"--timeout 0.1234 x", "--timeout", "0.1234"},
@@ -218,20 +320,12 @@ static void an_empty_path_is_refused(void **state)
     text_done(&message);
 }
 
-static void help_names_every_option_in_narrow_lines(void **state)
+static void help_has_narrow_lines(void **state)
 {
     (void)state;
-    static const char *const names[] = {
-        "-o, --output", "-s, --size",    "-f, --format", "-q, --quality", "-j, --jobs",
-        "--backend",    "--max-depth",   "-H, --hidden", "-L, --follow",  "-n, --dry-run",
-        "--overwrite",  "--timeout",     "--json",       "--progress",    "--color",
-        "--quiet",      "-v, --verbose", "-h, --help",   "--version",
-    };
     struct text help = TEXT_INIT;
-    options_help(&help);
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strstr(text_string(&help), names[i]))
-            fail_msg("not in the help: %s", names[i]);
+    options_help(&help, OPTIONS_RUN);
+    options_help(&help, OPTIONS_ONE);
     for (const char *line = help.data; *line; line += strcspn(line, "\n") + 1)
         if (strcspn(line, "\n") > 96)
             fail_msg("too wide: %.*s", (int)strcspn(line, "\n"), line);
@@ -241,13 +335,11 @@ static void help_names_every_option_in_narrow_lines(void **state)
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
-        TEST(defaults_are_as_documented),
-        TEST(every_option_is_read),
-        TEST(limits_and_levels_are_read),
-        TEST(gnu_habits_are_kept),
-        TEST(mistakes_are_named),
-        TEST(an_empty_path_is_refused),
-        TEST(help_names_every_option_in_narrow_lines),
+        TEST(defaults_are_as_documented), TEST(every_option_is_read),
+        TEST(limits_and_levels_are_read), TEST(gnu_habits_are_kept),
+        TEST(every_word_has_its_value),   TEST(one_takes_an_input_and_an_output),
+        TEST(mistakes_are_named),         TEST(an_empty_path_is_refused),
+        TEST(help_has_narrow_lines),
     };
     return test_run("app options", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -448,13 +448,13 @@ static void wrong_usage_is_one_line_and_exit_2(void **state)
     } rows[] = {
         {"--sise", "3", "--size"},
         {"--size", "0", "--size"},
-        {"--fit", "cover", "nearest"},
-        {"--files-from", "x", "nearest"},
-        {"--overwrite", "never", "always"},
+        {"--fit", "smart", "inside"},
+        {"--preview", "auto", "nearest"},
+        {"--overwrite", "nevre", "'never'"},
         {"--no-sand-box", NULL, "--no-sandbox"},
         {"--memory", "12", "64M"},
         {"--fail-on", "never", "none"},
-        {"-0", NULL, "nearest"},
+        {"-9", NULL, "nearest"},
         {"--backend", "fork", "process"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -112,3 +112,10 @@ fi
 
 # The program itself.
 "$prefix/bin/thumbpool" --version >version.txt || fail 'the installed thumbpool does not run'
+
+# Its manual page, and what shells complete, where they look for it.
+for file in man/man1/thumbpool.1 bash-completion/completions/thumbpool \
+    zsh/vendor-completions/_thumbpool fish/vendor_completions.d/thumbpool.fish; do
+    [ -s "$prefix/share/$file" ] || fail "share/$file was not installed"
+done
+[ ! -e "$prefix/bin/thumbpool-docs" ] || fail 'thumbpool-docs was installed'
