@@ -26,7 +26,6 @@
 struct commit {
     const struct inputs *inputs;
     const struct inode_set *read_folders;
-    struct inode_set named_sources; /* files that are PATHs themselves */
     struct inode_set made;
     struct outdirs *outdirs;
     struct unnamed *unnamed; /* NULL: they are of no use here */
@@ -39,7 +38,6 @@ struct commit {
 int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
                   struct inode_set *output_roots, bool sync, struct commit **ret_commit)
 {
-    struct inode_set folders = INODE_SET_INIT; /* the caller's business, not ours */
     struct commit *commit = calloc(1, sizeof(*commit));
     if (!commit)
         return -ENOMEM;
@@ -50,12 +48,9 @@ int commit_create(const struct inputs *inputs, const struct inode_set *read_fold
     commit->inputs = inputs;
     commit->sync = sync;
     commit->read_folders = read_folders;
-    int r = inputs_register(inputs, &folders, &commit->named_sources);
-    if (r == 0)
-        r = outdirs_create(inputs, read_folders, output_roots, sync, &commit->outdirs);
+    int r = outdirs_create(inputs, read_folders, output_roots, sync, &commit->outdirs);
     if (r == 0)
         r = unnamed_create(&commit->unnamed);
-    inode_set_done(&folders);
     if (r < 0) {
         commit_free(commit);
         return r;
@@ -70,7 +65,6 @@ struct commit *commit_free(struct commit *commit)
         return NULL;
     unnamed_free(commit->unnamed);
     outdirs_free(commit->outdirs);
-    inode_set_done(&commit->named_sources);
     inode_set_done(&commit->made);
     free(commit);
     return NULL;
@@ -105,7 +99,7 @@ static int check_target(const struct commit *commit, const struct commit_request
     }
     if (st.st_dev == request->source_device && st.st_ino == request->source_inode)
         reason = "the thumbnail would replace its own source";
-    else if (inode_set_has(&commit->named_sources, st.st_dev, st.st_ino))
+    else if (inputs_name_file(commit->inputs, st.st_dev, st.st_ino))
         reason = "the thumbnail would replace a source";
     else if (inode_set_has(&commit->made, st.st_dev, st.st_ino))
         reason = "this run has made it from another file already";

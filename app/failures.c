@@ -71,7 +71,7 @@ static bool is_ours(const char *path, void *data)
             (path[length] == '/' || path[length] == '\0' || length == 1))
             return true;
     }
-    return false;
+    return inputs_list_covers(inputs, path);
 }
 
 /* The root's ledger, read at its first use; NULL if there is no memory for it. */

@@ -27,6 +27,7 @@ int forecast_create(const struct walk_options *options, const struct inputs *inp
         return -ENOMEM;
     forecast->options = *options;
     forecast->options.read_folders = NULL;
+    forecast->options.number = options->number + 1; /* beside the walk that feeds the workers */
     int r = walk_create(&forecast->options, inputs, &forecast->walk);
     if (r < 0) {
         free(forecast);

@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "signals_priv.h"
+
 #define READ_BYTES ((size_t)32 << 10)
+#define NAME_MASK  ((UINT64_C(1) << 56) - 1) /* more memory than that no machine has */
 
 static bool is_dots(const char *name)
 {
@@ -28,11 +31,11 @@ static void settle_type(int dir_fd, const char *name, bool follow, struct listin
 {
     struct stat st;
     if (entry->type == DT_UNKNOWN && fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-        entry->type = type_of(st.st_mode);
+        entry->type = type_of(st.st_mode) & 15U;
     if (entry->type == DT_LNK && follow) {
         entry->link = true;
         if (fstatat(dir_fd, name, &st, 0) == 0)
-            entry->type = type_of(st.st_mode);
+            entry->type = type_of(st.st_mode) & 15U;
     }
 }
 
@@ -58,7 +61,8 @@ static int listing_add(struct listing *listing, int dir_fd, bool follow,
         listing->names_size = bigger;
     }
     struct listing_entry *entry = &listing->entries[listing->count++];
-    *entry = (struct listing_entry){.name = listing->names_used, .type = found->d_type};
+    *entry = (struct listing_entry){.name = listing->names_used & NAME_MASK,
+                                    .type = found->d_type & 15U};
     memcpy(listing->names + listing->names_used, found->d_name, size);
     listing->names_used += size;
     settle_type(dir_fd, found->d_name, follow, entry);
@@ -82,7 +86,9 @@ int listing_read(int dir_fd, bool follow, struct listing *ret_listing)
         ssize_t got = getdents64(dir_fd, buffer, READ_BYTES);
         if (got < 0)
             r = -errno;
-        if (got <= 0)
+        else if (signals_caught() != 0) /* nobody wants to wait for the rest of a large folder */
+            r = -EINTR;
+        if (got <= 0 || r < 0)
             break;
         for (ssize_t at = 0; at < got && r == 0;) {
             const struct dirent64 *found = (const struct dirent64 *)(void *)(buffer + at);

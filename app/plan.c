@@ -77,6 +77,17 @@ static int plan_skip(struct plan *plan, const char *why)
     return 0;
 }
 
+/* Has it content, and is that of no kind that is known? Asked of files that do not seem to be
+ * pictures, and mostly the only thing that is. What is no regular file cannot be read like this, so
+ * nothing is lost in a FIFO that came between. */
+static bool is_something_else(int fd)
+{
+    uint8_t bytes[IMG_PROBE_BYTES];
+    const ssize_t got = pread(fd, bytes, sizeof(bytes), 0);
+    return got == (ssize_t)sizeof(bytes) &&
+           img_format_probe(bytes, (size_t)got) == IMG_FORMAT_UNKNOWN;
+}
+
 /* Open the file and make sure that it is one. Returns 1 if there is more to decide, 0 with a
  * verdict, or -EAGAIN. */
 static int plan_open(struct plan *plan, const struct walk_entry *entry, bool may_be_picture,
@@ -98,6 +109,8 @@ static int plan_open(struct plan *plan, const struct walk_entry *entry, bool may
         return plan_fail(plan, "unreadable", strerror(-error));
     }
     plan->fd = fd;
+    if (!may_be_picture && is_something_else(fd))
+        return plan_skip(plan, "not a picture");
     if (fstat(fd, &plan->st) < 0) {
         memset(&plan->st, 0, sizeof(plan->st));
         return plan_fail(plan, "unreadable", strerror(errno));
@@ -158,7 +171,8 @@ int plan_make(struct plan *plan, struct walk *walk, const struct walk_entry *ent
     int r = plan_open(plan, entry, may_be_picture, last_try);
     if (r <= 0)
         return r;
-    plan->format = plan_probe(plan->fd);
+    const bool is_empty = !may_be_picture && plan->st.st_size == 0;
+    plan->format = is_empty ? IMG_FORMAT_UNKNOWN : plan_probe(plan->fd);
     if (!may_be_picture && plan->format == IMG_FORMAT_UNKNOWN)
         return plan_skip(plan, plan->st.st_size == 0 ? "empty" : "not a picture");
     plan->verdict = PLAN_TRY;

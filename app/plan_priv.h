@@ -31,7 +31,7 @@ struct plan_names {
 struct plan {
     enum plan_verdict verdict;
     int fd;                 /* PLAN_TRY: owned, -1 otherwise */
-    struct stat st;         /* of fd; zero if it could not be looked at */
+    struct stat st;         /* of fd; zero if it could not be looked at, or need not be */
     enum img_format format; /* PLAN_TRY: what its first bytes look like */
     const char *why;        /* PLAN_SKIPPED: static storage */
     const char *slug;       /* PLAN_FAILED: static storage */

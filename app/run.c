@@ -38,6 +38,10 @@
 
 #define PULLED_MAX 4 /* for each file that is handed out */
 
+/* Results are not taken while files are looked for. Where there is none to be tried for so long,
+ * among a hundred thousand others or on a slow disk, what has been handed out is waited for. */
+#define SEARCH_MS 50
+
 /* Beyond twice the deadline, for what is not the file's. */
 #define CPU_SLACK_SEC 10
 
@@ -68,6 +72,12 @@ struct run {
     bool walk_ended;
     bool starved; /* a commit waits for descriptors: nothing new until what is in flight is done */
     bool fatal;
+
+    /* NULL without --include and --exclude. */
+    struct globs *globs;
+
+    /* For one more file, while others are being worked on. */
+    int64_t search_until_ms;
 
     /* The item being handed to the pool. */
     struct thumb_request request;
@@ -198,11 +208,14 @@ static int step(struct run *run, size_t *ret_input)
 }
 
 /* The next file to try. Returns 1; 0 at the end of the walk (walk_ended), at the end of the run,
- * and when descriptors are short until some work is done; or a negative errno value. */
+ * when the search takes too long, and when descriptors are short until some work is done; or a
+ * negative errno value. */
 static int next_to_try(struct run *run, size_t *ret_input)
 {
     int r = 0;
     while (r == 0 && !run->walk_ended && !run->starved && !run_is_over(run)) {
+        if (run->jobs.count > run->jobs.held && clock_ms() > run->search_until_ms)
+            return 0;
         r = step(run, ret_input);
         if (r != -EAGAIN)
             continue;
@@ -246,6 +259,8 @@ static int source_next(void *data, struct pool_item *ret_item)
 {
     struct run *run = data;
     int r = 1;
+    if (report_counts(run->report)->made > 0) /* until then the turn's time counts */
+        run->search_until_ms = clock_ms() + SEARCH_MS;
     for (int pulled = 0; r > 0 && !run_is_over(run); pulled++) {
         const bool enough = pulled >= PULLED_MAX && lanes_waiting(run->lanes, run->lane) > 0;
         if (enough || !lanes_wants_more(run->lanes, run->lane) ||
@@ -327,6 +342,7 @@ static void take_turn(struct run *run)
     options.window = lanes_window(run->lanes);
     options.submit.deadline_ms = run->options->timeout_ms;
     options.submit.retries = FAILURES_RETRIES;
+    run->search_until_ms = clock_ms() + SEARCH_MS;
     int r = lanes_pool(run->lanes, run->lane, &pool);
     if (r < 0) {
         run_fatal(run, "cannot start the workers", r);
@@ -483,15 +499,17 @@ static bool raise_descriptor_limit(void)
 static int run_prepare(struct run *run)
 {
     const struct options *options = run->options;
+    int r = globs_create(options->globs, options->glob_count, &run->globs);
+    if (r < 0)
+        return r;
     run->walk_options = (struct walk_options){.hidden = options->hidden,
                                               .follow = options->follow,
                                               .max_depth = options->max_depth,
                                               .held_max = raise_descriptor_limit() ? 4 : 0,
+                                              .globs = run->globs,
                                               .outputs = &run->output_roots,
                                               .read_folders = &run->read_folders};
-    struct inode_set files = INODE_SET_INIT;
-    int r = inputs_register(run->inputs, &run->read_folders, &files);
-    inode_set_done(&files);
+    r = inputs_register(run->inputs, &run->read_folders);
     if (r == 0)
         r = inputs_register_roots(run->inputs, &run->output_roots);
     if (r == 0)
@@ -512,6 +530,7 @@ static void run_done(struct run *run)
     forecast_free(run->forecast);
     outcome_done(&run->outcome);
     walk_free(run->walk);
+    globs_free(run->globs);
     report_free(run->report);
     plan_done(&run->plan);
     text_done(&run->shown);

@@ -25,6 +25,7 @@ struct level {
     ino_t inode;
     bool pinned;
     bool in_folders; /* the files are done */
+    size_t included; /* what globs_judge() said of it */
     size_t next;     /* in listing */
     size_t last;     /* index of the entry returned last */
     size_t folder_length;
@@ -34,8 +35,13 @@ struct level {
 struct walk {
     const struct walk_options *options;
     const struct inputs *inputs;
-    size_t input;    /* the PATH being walked, or the next one when there is no level */
-    bool last_named; /* the last entry was a PATH itself */
+    size_t input;   /* the PATH being walked, or the next one when there is no level; behind those
+                     * of the command line it stays where the walk's listed ones come */
+    size_t list_at; /* in --files-from */
+    bool lent;      /* there is one to walk */
+    bool settled;   /* it has been asked whether it was met before */
+    size_t last_input; /* of the last entry */
+    bool last_named;   /* the last entry was a PATH itself */
     struct level *levels;
     size_t depth; /* levels in use */
     size_t capacity;
@@ -44,7 +50,7 @@ struct walk {
 
 bool walk_error_passes(int error)
 {
-    return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+    return error == -EMFILE || error == -ENFILE || error == -ENOMEM || error == -EINTR;
 }
 
 const char *walk_describe_mode(mode_t mode)
@@ -74,6 +80,7 @@ int walk_create(const struct walk_options *options, const struct inputs *inputs,
         return -ENOMEM;
     walk->options = options;
     walk->inputs = inputs;
+    walk->input = inputs->count > 0 ? 0 : options->number;
     *ret_walk = walk;
     return 0;
 }
@@ -114,9 +121,10 @@ static void let_go(struct walk *walk, size_t most)
 }
 
 /* Make the folder behind fd (take) the deepest level. On failure fd is still the caller's. */
-static int push(struct walk *walk, int fd, const struct stat *st)
+static int push(struct walk *walk, int fd, const struct stat *st, size_t included)
 {
-    struct level level = {.fd = fd, .device = st->st_dev, .inode = st->st_ino};
+    struct level level = {
+        .fd = fd, .device = st->st_dev, .inode = st->st_ino, .included = included};
     if (walk->depth == walk->capacity) {
         const size_t capacity = walk->capacity ? walk->capacity * 2 : 16;
         struct level *levels = reallocarray(walk->levels, capacity, sizeof(*levels));
@@ -195,13 +203,23 @@ static struct walk_entry entry_of(const struct walk *walk, enum walk_kind kind)
 
 /* ---- PATHs --------------------------------------------------------------------------------- */
 
+/* Done with the PATH. */
+static void leave_input(struct walk *walk)
+{
+    const size_t count = walk->inputs->count;
+    walk->settled = false;
+    walk->lent = false;
+    if (walk->input < count && ++walk->input == count)
+        walk->input += walk->options->number;
+}
+
 /* Enter a folder PATH. Returns 1 with an entry when that fails. */
 static int enter_input(struct walk *walk, bool last_try, struct walk_entry *ret_entry)
 {
     const struct input *input = &walk->inputs->list[walk->input];
     struct stat st;
     int fd = open(input->path, FOLDER_FLAGS);
-    int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : push(walk, fd, &st);
+    int r = fd < 0 || fstat(fd, &st) < 0 ? -errno : push(walk, fd, &st, 0);
     if (r == 0)
         return 0;
     if (fd >= 0)
@@ -211,8 +229,18 @@ static int enter_input(struct walk *walk, bool last_try, struct walk_entry *ret_
     *ret_entry = entry_of(walk, WALK_FAILED);
     ret_entry->named = true;
     ret_entry->error = r;
-    walk->input++;
+    leave_input(walk);
     return 1;
+}
+
+/* Have a PATH that is to be walked. Returns 1, 0 if there are no more, or -ENOMEM. */
+static int next_input(struct walk *walk)
+{
+    if (walk->input < walk->inputs->count || walk->lent)
+        return 1;
+    int r = inputs_lend(walk->inputs, walk->options->number, &walk->list_at);
+    walk->lent = r > 0;
+    return r;
 }
 
 static int step_input(struct walk *walk, bool last_try, struct walk_entry *ret_entry)
@@ -232,9 +260,13 @@ static int step_input(struct walk *walk, bool last_try, struct walk_entry *ret_e
     } else if (input->kind == INPUT_OTHER) {
         ret_entry->kind = WALK_SKIPPED;
         ret_entry->why = walk_describe_mode(input->mode);
+    } else if (!walk->settled && inputs_met_before(walk->inputs, walk->options->number, input)) {
+        ret_entry->kind = WALK_SKIPPED;
+        ret_entry->why = "met before";
     }
+    walk->last_input = walk->input;
     walk->last_named = true;
-    walk->input++;
+    leave_input(walk);
     return 1;
 }
 
@@ -285,7 +317,13 @@ static int enter_folder(struct walk *walk, bool last_try, struct walk_entry *ret
     const size_t folder_length = level->folder_length;
     const bool link = entry->link;
     struct stat st;
+    size_t included = 0;
     int r = 0;
+    if (globs_judge(walk->options->globs, text_string(&walk->folder), name, true, level->included,
+                    &included) != GLOBS_LEFT_IN) {
+        level->next++;
+        return 0;
+    }
     *ret_entry = entry_of(walk, WALK_FAILED);
     ret_entry->name = name;
     int fd = openat(level->fd, name, FOLDER_FLAGS | (link ? 0 : O_NOFOLLOW));
@@ -301,7 +339,7 @@ static int enter_folder(struct walk *walk, bool last_try, struct walk_entry *ret
         const size_t depth = walk->depth;
         level->pinned = link; /* before push(), which lets folders go */
         text_join(&walk->folder, name);
-        r = text_failed(&walk->folder) ? -ENOMEM : push(walk, fd, &st);
+        r = text_failed(&walk->folder) ? -ENOMEM : push(walk, fd, &st, included);
         if (r == 0) {
             walk->levels[depth - 1].next++; /* push() may have moved the levels */
             return 0;
@@ -339,7 +377,7 @@ static int step_folders(struct walk *walk, bool last_try, struct walk_entry *ret
     if (r == -EAGAIN)
         return r;
     if (walk->depth == 0)
-        walk->input++;
+        leave_input(walk);
     if (r < 0) { /* what is left of the parent's subfolders is out of reach */
         *ret_entry = entry_of(walk, WALK_FAILED);
         ret_entry->error = r;
@@ -352,13 +390,17 @@ static int step_folders(struct walk *walk, bool last_try, struct walk_entry *ret
 static const char *why_skipped(const struct walk *walk, const struct listing_entry *entry,
                                const char *name)
 {
+    const struct level *level = &walk->levels[walk->depth - 1];
     if (name[0] == '.' && !walk->options->hidden)
         return "hidden";
     if (entry->type == DT_LNK)
         return entry->link ? "broken symbolic link" : "symbolic link";
-    if (entry->type == DT_REG || entry->type == DT_UNKNOWN)
-        return NULL;
-    return walk_describe_mode(DTTOIF(entry->type));
+    if (entry->type != DT_REG && entry->type != DT_UNKNOWN)
+        return walk_describe_mode(DTTOIF(entry->type));
+    if (walk->depth == 1 && inputs_name_in_folder(walk->inputs, level->device, level->inode, name))
+        return "named itself";
+    return globs_why(globs_judge(walk->options->globs, text_string(&walk->folder), name, false,
+                                 level->included, NULL));
 }
 
 static int step_level(struct walk *walk, bool last_try, struct walk_entry *ret_entry)
@@ -395,20 +437,23 @@ int walk_next(struct walk *walk, bool last_try, struct walk_entry *ret_entry)
     while (r == 0) {
         if (walk->depth > 0)
             r = step_level(walk, last_try, ret_entry);
-        else if (walk->input < walk->inputs->count)
+        else if ((r = next_input(walk)) == 1)
             r = step_input(walk, last_try, ret_entry);
         else
-            return 0;
+            return r < 0 && !last_try ? -EAGAIN : r;
     }
     return r;
 }
 
 void walk_unget(struct walk *walk)
 {
-    if (walk->last_named)
-        walk->input--;
-    else if (walk->depth > 0)
+    if (walk->last_named) {
+        walk->input = walk->last_input;
+        walk->lent = walk->input >= walk->inputs->count;
+        walk->settled = true;
+    } else if (walk->depth > 0) {
         walk->levels[walk->depth - 1].next = walk->levels[walk->depth - 1].last;
+    }
 }
 
 void walk_mark_tried(struct walk *walk)

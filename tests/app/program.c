@@ -60,10 +60,10 @@ static void become_program(const struct program_setup *setup, const struct progr
                            const char *const *args)
 {
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
-    const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    const int in = open(setup->in_path ? setup->in_path : "/dev/null", O_RDONLY | O_CLOEXEC);
     const int out = setup->out_fd > 0 ? setup->out_fd : open(program->out_path, flags, 0600);
     const int err = open(program->err_path, flags, 0600);
-    if (chdir(setup->folder ? setup->folder : test_scratch()) < 0 || dup2(null, 0) < 0 ||
+    if (chdir(setup->folder ? setup->folder : test_scratch()) < 0 || dup2(in, 0) < 0 ||
         dup2(out, 1) < 0 || dup2(err, 2) < 0)
         _exit(126);
     for (const char *const *env = setup->env; env && *env; env++)

@@ -33,6 +33,7 @@ struct program {
 struct program_setup {
     const char *folder;     /* to start in; NULL: the test's scratch folder */
     const char *const *env; /* "NAME=value" to set, ends with NULL; NULL: none */
+    const char *in_path;    /* standard input; NULL: /dev/null */
     int close_fd;           /* 1, 2: a standard descriptor to close; -1: all three */
     int out_fd;             /* standard output if > 0; the caller's still */
     uint64_t file_limit;    /* RLIMIT_FSIZE in bytes, 0: none */

@@ -100,9 +100,7 @@ static void fixture_init_with(struct fixture *fixture, bool sync)
     write_text(scratch("named.png"), "another source");
     assert_int_equal(chdir(test_scratch()), 0);
     assert_int_equal(inputs_create(&options, &fixture->inputs, &fixture->message), 0);
-    struct inode_set files = INODE_SET_INIT;
-    assert_int_equal(inputs_register(fixture->inputs, &fixture->read_folders, &files), 0);
-    inode_set_done(&files);
+    assert_int_equal(inputs_register(fixture->inputs, &fixture->read_folders), 0);
     assert_int_equal(commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, sync,
                                    &fixture->commit),
                      0);

@@ -36,8 +36,42 @@ static void counts_what_looks_like_pictures(void **state)
     assert_null(forecast_free(NULL));
 }
 
+static void counts_only_what_the_run_will_meet(void **state)
+{
+    (void)state;
+    static const struct options_glob list[] = {{"*.jpg", true}, {"/out/", false}};
+    const char *copy[] = {"in"};
+    const struct options asked = {.paths = copy, .path_count = 1, .files_from = "list"};
+    struct walk_options options = {.max_depth = 2};
+    struct inputs *inputs = NULL;
+    struct forecast *forecast = NULL;
+    struct text message = TEXT_INIT;
+    make_folder(scratch("in/out"));
+    make_folder(scratch("in/sub/deep"));
+    write_text(scratch("in/out/a.jpg"), "");
+    write_text(scratch("in/a.jpg"), "");
+    write_text(scratch("in/b.png"), "");
+    write_text(scratch("in/sub/b.jpg"), "");
+    write_text(scratch("in/sub/deep/c.jpg"), "");
+    write_text(scratch("notes"), "");
+    write_text(scratch("list"), "notes\nin/out/a.jpg\nin/b.png\nnotes\nnothing.jpg\n");
+    assert_int_equal(chdir(test_scratch()), 0);
+    assert_int_equal(globs_create(list, 2, &options.globs), 0);
+    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    assert_int_equal(forecast_create(&options, inputs, &forecast), 0);
+    for (int i = 0; i < 1000 && forecast_total(forecast) == 0; i++)
+        forecast_step(forecast);
+    assert_int_equal(forecast_total(forecast), 2 + 3);
+    forecast_free(forecast);
+    inputs_free(inputs);
+    globs_free(options.globs);
+}
+
 int main(int argc, char **argv)
 {
-    static const struct test_case tests[] = {TEST(counts_what_looks_like_pictures)};
+    static const struct test_case tests[] = {
+        TEST(counts_what_looks_like_pictures),
+        TEST(counts_only_what_the_run_will_meet),
+    };
     return test_run("app forecast", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -3,10 +3,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/signals_priv.h"
 #include "files.h"
 #include "isolate.h"
 
@@ -84,12 +86,29 @@ static void many_names_are_all_read(void **state)
     close(fd);
 }
 
+static void a_signal_ends_the_reading_of_a_folder(void **state)
+{
+    (void)state;
+    struct listing listing;
+    make_folder(scratch("in"));
+    write_text(scratch("in/a"), "");
+    assert_int_equal(signals_install(), 0);
+    int fd = open_folder(scratch("in"));
+    assert_int_equal(listing_read(fd, false, &listing), 0);
+    listing_done(&listing);
+    assert_int_equal(raise(SIGHUP), 0);
+    assert_true(lseek(fd, 0, SEEK_SET) == 0);
+    assert_int_equal(listing_read(fd, false, &listing), -EINTR);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST(names_are_sorted_bytewise_and_found),
         TEST(links_have_the_type_of_their_target_when_followed),
         TEST(many_names_are_all_read),
+        TEST(a_signal_ends_the_reading_of_a_folder),
     };
     return test_run("app listing", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

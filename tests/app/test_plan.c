@@ -96,7 +96,11 @@ static void pictures_are_known_by_extension_or_content(void **state)
     write_text(scratch("in/text.txt"), "no picture");
     write_text(scratch("in/nothing"), "");
     write_text(scratch("in/nothing.PNG"), "");
+    write_text(scratch("in/long.txt"),
+               "no picture, but as many bytes as any signature may need, and "
+               "then some more, so that nothing else is to be asked");
     const char *lines = plan_lines(IMG_FORMAT_UNKNOWN);
+    assert_true(has_line(lines, "long.txt skipped (not a picture)"));
     assert_true(has_line(lines, "picture [] [picture.jpg] [picture.png]"));
     assert_true(has_line(lines, "odd.name [sub] [odd.name.jpg] [odd.name.png]"));
     assert_true(has_line(lines, "text.jpg [] [text.jpg] [text.jpg.png]"));

@@ -449,6 +449,7 @@ static void wrong_usage_is_one_line_and_exit_2(void **state)
         {"--sise", "3", "--size"},
         {"--size", "0", "--size"},
         {"--fit", "smart", "inside"},
+        {"--files-from", "x", "--files-from: x: No such file or directory"},
         {"--preview", "auto", "nearest"},
         {"--overwrite", "nevre", "'never'"},
         {"--no-sand-box", NULL, "--no-sandbox"},

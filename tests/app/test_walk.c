@@ -335,6 +335,141 @@ static void siblings_tried_are_remembered_in_their_folder_only(void **state)
     assert_null(walk_free(NULL));
 }
 
+/* ---- What is left out ---------------------------------------------------------------------- */
+
+static char *walk_with_globs(struct walk_options options, const struct options_glob *list,
+                             size_t count, const char *const *paths)
+{
+    assert_int_equal(globs_create(list, count, &options.globs), 0);
+    assert_int_equal(chdir(test_scratch()), 0);
+    char *lines = walk_all(&options, paths);
+    globs_free(options.globs);
+    return lines;
+}
+
+static void excluded_folders_are_not_entered_and_excluded_files_are_told(void **state)
+{
+    (void)state;
+    static const char *const here[] = {"in", NULL};
+    static const struct options_glob list[] = {
+        {"raw", false}, {"*.png", false}, {"!b.png", false}, {"/top/*.jpg", false}};
+    make_folder(scratch("in/raw"));
+    make_folder(scratch("in/top/top"));
+    make_folder(scratch("in/x"));
+    write_text(scratch("in/raw/a.jpg"), "");
+    write_text(scratch("in/x/raw"), "");
+    write_text(scratch("in/x/a.png"), "");
+    write_text(scratch("in/x/b.png"), "");
+    write_text(scratch("in/top/a.jpg"), "");
+    write_text(scratch("in/top/top/a.jpg"), "");
+    assert_string_equal(walk_with_globs((struct walk_options){0}, list, 4, here),
+                        "S in/top/a.jpg: excluded\nF in/top/top/a.jpg\nS in/x/a.png: excluded\n"
+                        "F in/x/b.png\nS in/x/raw: excluded\n");
+    /* The patterns are about what is below a PATH, not about the PATH. */
+    static const char *const deeper[] = {"in/raw", "in/top", NULL};
+    assert_string_equal(walk_with_globs((struct walk_options){0}, list, 4, deeper),
+                        "F in/raw/a.jpg\nF in/top/a.jpg\nS in/top/top/a.jpg: excluded\n");
+}
+
+static void only_what_is_included_is_met(void **state)
+{
+    (void)state;
+    static const char *const here[] = {"in", "in/z.png", NULL};
+    static const struct options_glob list[] = {
+        {"*.jpg", true}, {"/all/", true}, {"t*", false}, {"link", true}};
+    make_folder(scratch("in/all/sub"));
+    make_folder(scratch("in/.h"));
+    make_folder(scratch("aside"));
+    write_text(scratch("in/all/sub/a.png"), "");
+    write_text(scratch("in/all/sub/t.png"), "");
+    write_text(scratch("in/.h/a.jpg"), "");
+    write_text(scratch("in/.a.jpg"), "");
+    write_text(scratch("in/z.png"), "");
+    write_text(scratch("in/z.jpg"), "");
+    write_text(scratch("aside/a.png"), "");
+    assert_int_equal(symlink("../aside", scratch("in/link")), 0);
+    assert_string_equal(
+        walk_with_globs((struct walk_options){0}, list, 4, here),
+        "S in/.a.jpg: hidden\nS in/link: symbolic link\nF in/z.jpg\nS in/z.png: named itself\n"
+        "F in/all/sub/a.png\nS in/all/sub/t.png: excluded\nF in/z.png\n");
+    const struct walk_options all = {.hidden = true, .follow = true};
+    assert_non_null(strstr(walk_with_globs(all, list, 4, here), "F in/link/a.png\n"));
+    assert_non_null(strstr(walk_with_globs(all, list, 4, here), "F in/.h/a.jpg\n"));
+}
+
+static void listed_paths_come_after_those_of_the_command_line(void **state)
+{
+    (void)state;
+    const char *paths[] = {"in/b"};
+    struct options asked = {.paths = paths, .path_count = 1, .files_from = "list"};
+    struct inputs *inputs = NULL;
+    struct text message = TEXT_INIT, lines = TEXT_INIT;
+    make_folder(scratch("in/a"));
+    make_folder(scratch("in/b"));
+    write_text(scratch("in/a/1"), "");
+    write_text(scratch("in/a/2"), "");
+    write_text(scratch("in/b/3"), "");
+    write_text(scratch("list"), "in/a/1\nin/a\nnothing\nin/a/1\nin/b/3\nin/a/2");
+    assert_int_equal(chdir(test_scratch()), 0);
+    for (unsigned number = 0; number < INPUTS_WALKS; number++) {
+        for (asked.path_count = 0; asked.path_count < 2; asked.path_count++) {
+            const struct walk_options options = {.number = number};
+            struct walk *walk = NULL;
+            struct walk_entry entry;
+            text_cut(&lines, 0);
+            assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+            assert_int_equal(walk_create(&options, inputs, &walk), 0);
+            while (walk_next(walk, true, &entry) == 1) {
+                text_printf(&lines, "%d ", entry.kind);
+                plan_shown(&lines, inputs, &entry);
+                text_printf(&lines, "%s%s\n", entry.kind == WALK_SKIPPED ? ": " : "",
+                            entry.kind == WALK_SKIPPED ? entry.why : "");
+                walk_unget(walk); /* it comes again, and is no other for that */
+                const enum walk_kind kind = entry.kind;
+                assert_int_equal(walk_next(walk, true, &entry), 1);
+                if (!entry.named || kind != WALK_SKIPPED)
+                    assert_int_equal(entry.kind, kind);
+            }
+            walk_free(walk);
+            inputs_free(inputs);
+            const char *listed = "0 in/a/1\n1 in/a/1: named itself\n1 in/a/2: named itself\n"
+                                 "2 nothing\n1 in/a/1: met before\n0 in/b/3\n0 in/a/2\n";
+            const char *first = "1 in/b/3: named itself\n";
+            if (asked.path_count == 1)
+                assert_string_equal(text_string(&lines),
+                                    scratch("%s%s", first, listed) + strlen(test_scratch()) + 1);
+            else
+                assert_string_equal(text_string(&lines), listed);
+        }
+    }
+    text_done(&lines);
+    text_done(&message);
+}
+
+/* The first file of a large tree is there before the tree is known. */
+static void the_first_file_comes_when_only_the_way_to_it_was_read(void **state)
+{
+    (void)state;
+    struct inode_set folders = INODE_SET_INIT;
+    const struct walk_options options = {.read_folders = &folders};
+    struct walk *walk = NULL;
+    struct walk_entry entry;
+    for (int i = 0; i < 200; i++) {
+        make_folder(scratch("in/%03d/below", i));
+        write_text(scratch("in/%03d/below/a.jpg", i), "");
+    }
+    struct inputs *inputs = inputs_of("in");
+    assert_int_equal(walk_create(&options, inputs, &walk), 0);
+    for (size_t i = 0; i < 200; i++) {
+        assert_int_equal(walk_next(walk, true, &entry), 1);
+        assert_int_equal(folders.count, 1 + 2 * (i + 1));
+    }
+    assert_int_equal(walk_next(walk, true, &entry), 0);
+    walk_free(walk);
+    inputs_free(inputs);
+    inode_set_done(&folders);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -351,6 +486,10 @@ int main(int argc, char **argv)
         TEST(a_folder_moved_during_the_walk_does_not_lead_outside),
         TEST(many_folders_need_few_descriptors),
         TEST(siblings_tried_are_remembered_in_their_folder_only),
+        TEST(excluded_folders_are_not_entered_and_excluded_files_are_told),
+        TEST(only_what_is_included_is_met),
+        TEST(listed_paths_come_after_those_of_the_command_line),
+        TEST(the_first_file_comes_when_only_the_way_to_it_was_read),
     };
     return test_run("app walk", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }
