@@ -418,6 +418,9 @@ static struct thumb_request request_of(const struct options *options)
     memset(&request, 0, sizeof(request));
     request.box_width_px = options->box_width_px;
     request.box_height_px = options->box_height_px;
+    request.fit = (uint32_t)options->fit;
+    request.enlarge = options->enlarge;
+    memcpy(request.background, options->background, sizeof(options->background));
     request.format = (uint32_t)options->format;
     request.quality = options->quality;
     request.pixels_max = options->pixels_max;

@@ -195,6 +195,7 @@ static int make_thumbnail(struct pool_call *call, struct thumb_worker *worker,
     struct img_thumbnail thumbnail;
     struct img_error error;
     struct timespec start;
+    const struct pool_bytes note = pool_call_field(call, 1); /* nothing if there is no such field */
     size_t size_bytes = 0;
     clock_gettime(CLOCK_MONOTONIC, &start);
     int r = read_source(call, worker, request, &size_bytes);
@@ -206,12 +207,17 @@ static int make_thumbnail(struct pool_call *call, struct thumb_worker *worker,
     const uint32_t read_us = since_us(&start);
     options.box_width_px = request->box_width_px;
     options.box_height_px = request->box_height_px;
+    options.fit = (enum img_fit)request->fit;
+    options.enlarge = request->enlarge != 0;
+    memcpy(options.background, request->background, sizeof(options.background));
     options.format = (enum img_format)request->format;
     options.quality = request->quality;
     options.pixels_max = request->pixels_max;
     options.memory_bytes = request->memory_bytes;
     options.fail_on = (enum img_fail_on)request->fail_on;
     options.fast = request->fast != 0;
+    options.note = note.data;
+    options.note_bytes = note.size_bytes;
     options.cancelled = thumb_cancelled;
     options.cancel_data = call;
     r = img_thumbnail(worker->context, worker->buffer, size_bytes, &options, &thumbnail, &error);
@@ -299,6 +305,22 @@ static bool image_size(const struct pool_bytes *image, enum img_format format,
     return false;
 }
 
+/* Can a picture of the size that is claimed have become a thumbnail of this one? */
+static bool size_is_possible(const struct thumb_request *request, const struct thumb_reply *reply)
+{
+    const bool fills_width = reply->width_px == request->box_width_px;
+    const bool fills_height = reply->height_px == request->box_height_px;
+    if (reply->width_px < 1 || reply->width_px > request->box_width_px || reply->height_px < 1 ||
+        reply->height_px > request->box_height_px || reply->source_width_px < 1 ||
+        reply->source_height_px < 1)
+        return false;
+    if (request->fit == IMG_FIT_PAD || (request->fit == IMG_FIT_COVER && request->enlarge))
+        return fills_width && fills_height;
+    if (request->enlarge)
+        return fills_width || fills_height;
+    return reply->width_px <= reply->source_width_px && reply->height_px <= reply->source_height_px;
+}
+
 /* A terminated string that can be shown as it is? */
 static bool is_printable(const char *string, size_t size_bytes)
 {
@@ -328,8 +350,7 @@ int thumb_reply_check(const struct thumb_request *request, struct pool_bytes val
         !image_size(&image, (enum img_format)reply.format, &width_px, &height_px) ||
         width_px != reply.width_px || height_px != reply.height_px)
         return -EPROTO;
-    if (reply.width_px < 1 || reply.width_px > request->box_width_px || reply.height_px < 1 ||
-        reply.height_px > request->box_height_px)
+    if (!size_is_possible(request, &reply))
         return -EPROTO;
     if (reply.source_format == IMG_FORMAT_UNKNOWN || reply.source_format >= IMG_FORMAT_COUNT)
         return -EPROTO;
@@ -341,6 +362,15 @@ int thumb_reply_check(const struct thumb_request *request, struct pool_bytes val
     *ret_reply = reply;
     *ret_image = image;
     return 0;
+}
+
+bool thumb_note_is(struct pool_bytes image, struct pool_bytes note)
+{
+    const char *found = NULL;
+    int r = img_note_find(image.data, image.size_bytes, &found);
+    if (r < 0)
+        return note.size_bytes == 0;
+    return (size_t)r == note.size_bytes && memcmp(found, note.data, note.size_bytes) == 0;
 }
 
 const char *thumb_failure_words(const char *message, char *slug, size_t slug_size)

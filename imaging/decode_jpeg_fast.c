@@ -1,7 +1,8 @@
 /* decode_jpeg_fast.c: baseline and extended sequential JPEG, as much of it as a thumbnail needs.
  *
  * Of each block only the lowest coefficients are kept, mostly its mean alone, and the planes go to
- * the sink as they are stored: neither upsampled nor converted.
+ * the sink as they are stored: neither upsampled nor converted. Blocks that the sink does not look
+ * at are passed over, but for what those behind them build on.
  *
  * Accepted: strict decodings, at a half, a quarter or an eighth, of what img_jpeg_frame_read()
  * takes, in one scan or in one for each component, that libjpeg reads to its end marker without a
@@ -41,6 +42,8 @@ struct fast_plane {
     size_t stride_bytes;
     uint32_t rows_ready;
     uint32_t rows_pushed;
+    struct img_part part; /* in blocks: what the sink looks at */
+    uint32_t block_row;   /* the next one to be shrunk */
 };
 
 struct fast_job {
@@ -162,6 +165,29 @@ static int icc_read(struct fast_job *job)
     return 0;
 }
 
+static uint32_t blocks_up_to(uint32_t samples, unsigned size, uint32_t most)
+{
+    const uint32_t blocks = (samples + size - 1) / size;
+    return blocks < most ? blocks : most;
+}
+
+static void part_settle(struct fast_job *job, unsigned number)
+{
+    const struct img_jpeg_component *component = &job->frame.components[number];
+    const struct img_jpeg_reduction reduction = job->planes[number].reduction;
+    struct img_sink *sink = job->decode->sink;
+    struct img_part part = {0, job->planes[number].plane.width_px, 0,
+                            job->planes[number].plane.height_px};
+    if (sink->plane_part)
+        sink->plane_part(sink, number, &part);
+    job->planes[number].part = (struct img_part){
+        .first_column = part.first_column / reduction.across,
+        .end_column = blocks_up_to(part.end_column, reduction.across, component->width_blocks),
+        .first_row = part.first_row / reduction.down,
+        .end_row = blocks_up_to(part.end_row, reduction.down, component->height_blocks),
+    };
+}
+
 static int sink_begin(struct fast_job *job)
 {
     struct img_planar_raster raster = {
@@ -174,7 +200,10 @@ static int sink_begin(struct fast_job *job)
     };
     for (unsigned i = 0; i < raster.plane_count; i++)
         raster.planes[i] = job->planes[i].plane;
-    return job->decode->sink->begin_planar(job->decode->sink, &raster);
+    int r = job->decode->sink->begin_planar(job->decode->sink, &raster);
+    for (unsigned i = 0; r == 0 && i < raster.plane_count; i++)
+        part_settle(job, i);
+    return r;
 }
 
 /* ---- The scans ---- */
@@ -190,22 +219,49 @@ static int rows_push(struct fast_job *job, unsigned number)
     return count > 0 ? sink->plane_rows(sink, number, plane->rows, plane->stride_bytes, count) : 0;
 }
 
-/* Shrink the blocks of a row of MCUs. */
+/* Shrink the blocks of a row of MCUs, those that are looked at. */
 static int blocks_reduce(struct fast_job *job, unsigned number)
 {
     struct fast_plane *plane = &job->planes[number];
     const struct img_jpeg_component *component = &job->frame.components[number];
     const size_t step = img_jpeg_reduction_step(plane->reduction);
     const size_t row_entries = img_jpeg_scan_columns(job->scan, number) * step;
+    const struct img_part *part = &plane->part;
     for (uint32_t row = 0; row < img_jpeg_scan_rows(job->scan, number); row++) {
-        if (!img_jpeg_reduce(plane->reduction, plane->blocks + row * row_entries,
-                             component->width_blocks, job->frame.quant[component->quant],
-                             plane->rows + plane->rows_ready * plane->stride_bytes,
-                             plane->stride_bytes))
+        const bool seen = plane->block_row >= part->first_row && plane->block_row < part->end_row;
+        if (seen && !img_jpeg_reduce(plane->reduction,
+                                     plane->blocks + row * row_entries + part->first_column * step,
+                                     part->end_column - part->first_column,
+                                     job->frame.quant[component->quant],
+                                     plane->rows + plane->rows_ready * plane->stride_bytes +
+                                         (size_t)part->first_column * plane->reduction.across,
+                                     plane->stride_bytes))
             return -EAGAIN;
         plane->rows_ready += plane->reduction.down;
+        plane->block_row++;
     }
     return 0;
+}
+
+/* Of which MCUs of a row more than DC is of use. */
+static void low_range_set(struct fast_job *job, uint32_t mcu_row)
+{
+    struct img_jpeg_scan *scan = job->scan;
+    uint32_t first = scan->mcus_across, end = 0;
+    for (unsigned i = 0; i < scan->component_count; i++) {
+        const struct img_part *part = &job->planes[scan->components[i]].part;
+        const uint32_t across =
+            img_jpeg_scan_columns(scan, scan->components[i]) / scan->mcus_across;
+        const uint32_t down = img_jpeg_scan_rows(scan, scan->components[i]);
+        if (mcu_row * down >= part->end_row || (mcu_row + 1) * down <= part->first_row)
+            continue;
+        const uint32_t part_first = part->first_column / across;
+        const uint32_t part_end = (part->end_column + across - 1) / across;
+        first = part_first < first ? part_first : first;
+        end = part_end > end ? part_end : end;
+    }
+    scan->low_first = first;
+    scan->low_end = end;
 }
 
 static int mcu_row(struct fast_job *job, bool push)
@@ -253,6 +309,7 @@ static int scan_read(struct fast_job *job, size_t *at)
     for (uint32_t row = 1; r == 0 && row <= scan->mcus_down; row++) {
         if (row % STRIP_MCU_ROWS == 0 && img_decode_cancelled(decode))
             return img_fail(decode->error, -ECANCELED, "cancelled");
+        low_range_set(job, row - 1);
         r = mcu_row(job, row % STRIP_MCU_ROWS == 0 || row == scan->mcus_down);
     }
     const uint8_t *end = NULL;

@@ -54,6 +54,12 @@ struct img_planar_raster {
     size_t icc_bytes;
 };
 
+/** Samples of a plane, by row and column. */
+struct img_part {
+    uint32_t first_column, end_column;
+    uint32_t first_row, end_row;
+};
+
 /** The functions return 0 or a negative errno value, which the decoder hands on. A second begin, of
  *  either kind, starts the picture anew: what came before is forgotten. */
 struct img_sink {
@@ -64,6 +70,9 @@ struct img_sink {
     int (*begin_planar)(struct img_sink *sink, const struct img_planar_raster *raster);
     int (*plane_rows)(struct img_sink *sink, unsigned plane, const uint8_t *rows,
                       size_t stride_bytes, uint32_t count);
+    /* After begin_planar: the samples that are looked at. All must come, but the others may be
+     * anything. NULL: all are. */
+    void (*plane_part)(struct img_sink *sink, unsigned plane, struct img_part *ret_part);
 };
 
 /** One picture to decode; all members are borrowed for the call. */

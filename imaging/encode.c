@@ -69,6 +69,6 @@ int img_encode(struct img_picture *picture, enum img_format format,
             flatten(picture, background);
     }
     if (format == IMG_FORMAT_JPEG)
-        return img_encode_jpeg(picture, options->quality, output, ret_size_bytes, error);
-    return img_encode_png(picture, output, ret_size_bytes, error);
+        return img_encode_jpeg(picture, options, output, ret_size_bytes, error);
+    return img_encode_png(picture, options, output, ret_size_bytes, error);
 }

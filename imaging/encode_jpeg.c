@@ -21,7 +21,7 @@ struct jpeg_writer {
     const struct img_picture *picture; /* NULL: planes */
     const struct img_planes *planes;
     struct img_buffer *strip; /* of padded rows of planes */
-    int quality;
+    const struct img_options *options;
     struct img_buffer *output;
     size_t size_bytes; /* of the finished file */
     struct img_error *error;
@@ -90,8 +90,12 @@ static void output_end(j_compress_ptr cinfo)
 
 /* ---- The work ---- */
 
-static void writer_start(struct jpeg_writer *writer, struct img_size size, J_COLOR_SPACE space)
+/* raw: the rows will come in planes. The note is written behind what jpeg_start_compress() writes,
+ * the JFIF segment. */
+static void writer_start(struct jpeg_writer *writer, struct img_size size, J_COLOR_SPACE space,
+                         bool raw)
 {
+    const struct img_options *options = writer->options;
     struct jpeg_compress_struct *cinfo = &writer->cinfo;
     jpeg_create_compress(cinfo);
     writer->destination.init_destination = output_start;
@@ -103,8 +107,13 @@ static void writer_start(struct jpeg_writer *writer, struct img_size size, J_COL
     cinfo->input_components = space == JCS_GRAYSCALE ? 1 : 3;
     cinfo->in_color_space = space;
     jpeg_set_defaults(cinfo);
-    jpeg_set_quality(cinfo, writer->quality, TRUE);
+    jpeg_set_quality(cinfo, options->quality, TRUE);
     cinfo->optimize_coding = FALSE;
+    cinfo->raw_data_in = raw;
+    jpeg_start_compress(cinfo, TRUE);
+    if (options->note_bytes > 0)
+        jpeg_write_marker(cinfo, JPEG_COM, (const JOCTET *)options->note,
+                          (unsigned)options->note_bytes);
 }
 
 static int picture_write(struct jpeg_writer *writer)
@@ -112,8 +121,7 @@ static int picture_write(struct jpeg_writer *writer)
     const struct img_picture *picture = writer->picture;
     struct jpeg_compress_struct *cinfo = &writer->cinfo;
     writer_start(writer, (struct img_size){picture->width_px, picture->height_px},
-                 picture->layout == IMG_LAYOUT_GRAY ? JCS_GRAYSCALE : JCS_RGB);
-    jpeg_start_compress(cinfo, TRUE);
+                 picture->layout == IMG_LAYOUT_GRAY ? JCS_GRAYSCALE : JCS_RGB, false);
     const size_t stride = img_picture_stride(picture);
     while (cinfo->next_scanline < cinfo->image_height) {
         JSAMPROW row = picture->pixels + cinfo->next_scanline * stride;
@@ -157,9 +165,7 @@ static int planes_write(struct jpeg_writer *writer)
 {
     const struct img_planes *planes = writer->planes;
     struct jpeg_compress_struct *cinfo = &writer->cinfo;
-    writer_start(writer, planes->luma, JCS_YCbCr);
-    cinfo->raw_data_in = TRUE;
-    jpeg_start_compress(cinfo, TRUE);
+    writer_start(writer, planes->luma, JCS_YCbCr, true);
 
     const size_t luma_stride = blocks_wide(planes->luma.width_px);
     const size_t chroma_stride = blocks_wide(planes->chroma.width_px);
@@ -200,20 +206,21 @@ static int jpeg_write(struct jpeg_writer *writer, int (*step)(struct jpeg_writer
     return r;
 }
 
-int img_encode_jpeg(const struct img_picture *picture, int quality, struct img_buffer *output,
-                    size_t *ret_size_bytes, struct img_error *error)
+int img_encode_jpeg(const struct img_picture *picture, const struct img_options *options,
+                    struct img_buffer *output, size_t *ret_size_bytes, struct img_error *error)
 {
     struct jpeg_writer writer = {
-        .picture = picture, .quality = quality, .output = output, .error = error};
+        .picture = picture, .options = options, .output = output, .error = error};
     return jpeg_write(&writer, picture_write, ret_size_bytes);
 }
 
-int img_encode_jpeg_planes(const struct img_planes *planes, int quality, struct img_buffer *output,
-                           size_t *ret_size_bytes, struct img_error *error)
+int img_encode_jpeg_planes(const struct img_planes *planes, const struct img_options *options,
+                           struct img_buffer *output, size_t *ret_size_bytes,
+                           struct img_error *error)
 {
     struct img_buffer strip = {0};
     struct jpeg_writer writer = {
-        .planes = planes, .strip = &strip, .quality = quality, .output = output, .error = error};
+        .planes = planes, .strip = &strip, .options = options, .output = output, .error = error};
     if (img_buffer_need(&strip, planes_strip_bytes(planes)) < 0)
         return img_fail(error, -ENOMEM, "out of memory");
     int r = jpeg_write(&writer, planes_write, ret_size_bytes);

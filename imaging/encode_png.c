@@ -11,6 +11,7 @@
 #include <png.h>
 
 #include "error_priv.h"
+#include "note_priv.h"
 #include "png_write_priv.h"
 
 /* Between speed and size: the levels above cost up to twice the time for a few percent. */
@@ -18,6 +19,7 @@
 
 struct png_writer {
     const struct img_picture *picture;
+    const struct img_options *options;
     struct img_buffer *output;
     size_t size_bytes;
     struct img_error *error;
@@ -73,6 +75,18 @@ static int colour_type(enum img_layout layout)
     return PNG_COLOR_TYPE_RGB;
 }
 
+static void note_write(const struct png_writer *writer)
+{
+    const struct img_options *options = writer->options;
+    if (options->note_bytes == 0)
+        return;
+    png_write_chunk_start(writer->png, (png_const_bytep) "tEXt",
+                          (png_uint_32)(IMG_NOTE_KEYWORD_BYTES + options->note_bytes));
+    png_write_chunk_data(writer->png, (png_const_bytep)IMG_NOTE_KEYWORD, IMG_NOTE_KEYWORD_BYTES);
+    png_write_chunk_data(writer->png, (png_const_bytep)options->note, options->note_bytes);
+    png_write_chunk_end(writer->png);
+}
+
 static int picture_write(struct png_writer *writer)
 {
     const struct img_picture *picture = writer->picture;
@@ -84,6 +98,7 @@ static int picture_write(struct png_writer *writer)
                  colour_type(picture->layout), PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                  PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, writer->info);
+    note_write(writer);
     const size_t stride = img_picture_stride(picture);
     for (uint32_t y = 0; y < picture->height_px; y++)
         png_write_row(png, picture->pixels + y * stride);
@@ -98,10 +113,11 @@ static int guarded(struct png_writer *writer, int (*step)(struct png_writer *wri
     return step(writer);
 }
 
-static int large_encode(const struct img_picture *picture, struct img_buffer *output,
-                        size_t *ret_size_bytes, struct img_error *error)
+static int large_encode(const struct img_picture *picture, const struct img_options *options,
+                        struct img_buffer *output, size_t *ret_size_bytes, struct img_error *error)
 {
-    struct png_writer writer = {.picture = picture, .output = output, .error = error};
+    struct png_writer writer = {
+        .picture = picture, .options = options, .output = output, .error = error};
     writer.png =
         png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, heed_error, ignore_warning);
     if (writer.png)
@@ -115,11 +131,11 @@ static int large_encode(const struct img_picture *picture, struct img_buffer *ou
     return r;
 }
 
-int img_encode_png(const struct img_picture *picture, struct img_buffer *output,
-                   size_t *ret_size_bytes, struct img_error *error)
+int img_encode_png(const struct img_picture *picture, const struct img_options *options,
+                   struct img_buffer *output, size_t *ret_size_bytes, struct img_error *error)
 {
     if (!img_png_write_takes(picture))
-        return large_encode(picture, output, ret_size_bytes, error);
-    int r = img_png_write(picture, output, ret_size_bytes);
+        return large_encode(picture, options, output, ret_size_bytes, error);
+    int r = img_png_write(picture, options, output, ret_size_bytes);
     return r < 0 ? img_fail(error, r, "out of memory") : r;
 }

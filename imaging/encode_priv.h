@@ -19,13 +19,15 @@ int img_encode(struct img_picture *picture, enum img_format format,
                const struct img_options *options, struct img_buffer *output, size_t *ret_size_bytes,
                struct img_error *error);
 
-/* Encoders of one format each. JPEG takes GRAY and RGB alone. */
-int img_encode_jpeg(const struct img_picture *picture, int quality, struct img_buffer *output,
-                    size_t *ret_size_bytes, struct img_error *error);
+/* Encoders of one format each. JPEG takes GRAY and RGB alone. Of the options they look at the
+ * quality and the note. */
+int img_encode_jpeg(const struct img_picture *picture, const struct img_options *options,
+                    struct img_buffer *output, size_t *ret_size_bytes, struct img_error *error);
 /** planes: upright, chroma halved; they are written as they are, in 4:2:0. */
-int img_encode_jpeg_planes(const struct img_planes *planes, int quality, struct img_buffer *output,
-                           size_t *ret_size_bytes, struct img_error *error);
-int img_encode_png(const struct img_picture *picture, struct img_buffer *output,
-                   size_t *ret_size_bytes, struct img_error *error);
+int img_encode_jpeg_planes(const struct img_planes *planes, const struct img_options *options,
+                           struct img_buffer *output, size_t *ret_size_bytes,
+                           struct img_error *error);
+int img_encode_png(const struct img_picture *picture, const struct img_options *options,
+                   struct img_buffer *output, size_t *ret_size_bytes, struct img_error *error);
 
 #endif

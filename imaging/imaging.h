@@ -116,23 +116,27 @@ enum img_fail_on {
                             * bytes between the segments of a JPEG, odd chunks of a PNG */
 };
 
-/** How the upright picture gets into the box. */
-enum img_fit {
-    IMG_FIT_INSIDE = 0, /* whole, in its aspect ratio: the thumbnail is as large as fits */
-    IMG_FIT_COVER,      /* fills the box: what stands out on two sides alike is cut off */
-    IMG_FIT_PAD         /* as INSIDE, then filled up with the background to the whole box */
-};
+/** How the upright picture gets into the box. In all ways it keeps its aspect ratio, and each side
+ *  of the thumbnail is from one pixel to the box's.
+ *    INSIDE  The whole picture, as large as fits; the sides are rounded to pixels.
+ *    COVER   The picture fills the box, and what stands out is cut off on two opposite sides, as
+ *            much on each. The cut runs through the picture's pixels where it must, unless they
+ *            are neither shrunk nor enlarged. Damage in what is cut off counts all the same.
+ *    PAD     As INSIDE, in the middle of a thumbnail that is as large as the box; half a pixel
+ *            further left or up where there is no such place. The rest is background, opaque. */
+enum img_fit { IMG_FIT_INSIDE = 0, IMG_FIT_COVER, IMG_FIT_PAD };
 
 /** What to make. Start from IMG_OPTIONS_INIT. */
 struct img_options {
     uint32_t box_width_px;  /* of the upright thumbnail; 1..65535 */
     uint32_t box_height_px; /* 1..65535 */
     enum img_fit fit;
-    /* Also beyond the picture's own size. false: a picture is never enlarged; COVER then gives no
-     * more than the picture has on each side, PAD has it in the middle as it is. */
+    /* Also beyond the picture's own size. false: a picture is never enlarged; COVER then fills a
+     * box that is no larger than the picture on either side, PAD has a small picture in the middle
+     * as it is. */
     bool enlarge;
     /* Kept in the thumbnail, as a comment that img_note_find() finds: printable ASCII, up to
-     * IMG_NOTE_MAX_BYTES. Borrowed for the call; NULL: none. */
+     * IMG_NOTE_MAX_BYTES. Borrowed for the call. note_bytes 0: none, and note may be NULL. */
     const char *note;
     size_t note_bytes;
     enum img_format
@@ -146,7 +150,7 @@ struct img_options {
     bool fast;
     /* Limits. The scans are counted while they are read; all else is checked before anything is
      * allocated for the pixels. */
-    uint64_t pixels_max; /* a header that claims more is refused */
+    uint64_t pixels_max; /* a header that claims more is refused, and a larger thumbnail */
     uint32_t scans_max;  /* a progressive JPEG with more scans is refused */
     uint32_t frames_max; /* a file with more frames or pages is refused; one of them is used */
     /* A picture is refused that surely needs more: the file, and what has to be held whole to
@@ -201,9 +205,9 @@ struct img_context *img_context_free(struct img_context *context);
 
 /** Make one thumbnail.
  *  data: the whole file, borrowed for the call.
- *  The thumbnail is upright by the picture's EXIF orientation (all eight), in sRGB, fits inside
- *  the box with the picture's aspect ratio, is never larger than the picture, and carries no
- *  metadata of the source. The same input and options give the same bytes in every context.
+ *  The thumbnail is upright by the picture's EXIF orientation (all eight), in sRGB, as large as
+ *  box, fit and enlarge say, and carries no metadata of the source. The same input and options
+ *  give the same bytes in every context.
  *  Returns 0, or an error as listed at struct img_error. reterr_error may be NULL. */
 int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_bytes,
                   const struct img_options *options, struct img_thumbnail *ret_thumbnail,
@@ -214,7 +218,8 @@ int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_
 #define IMG_NOTE_PROBE_BYTES (IMG_NOTE_MAX_BYTES + 512)
 
 /** Find the note in a thumbnail that img_thumbnail() has made.
- *  data: its first IMG_NOTE_PROBE_BYTES bytes, or all of it; it may be any file, of anybody.
+ *  data: its first IMG_NOTE_PROBE_BYTES bytes, or all of it. It may be any file: nothing outside of
+ *  it is looked at, and what is found is printable ASCII, but anybody may have written it.
  *  ret_note: borrowed from data, not terminated.
  *  Returns its length, or -ENOMSG if there is none that img_thumbnail() could have written. */
 int img_note_find(const uint8_t *data, size_t size_bytes, const char **ret_note);

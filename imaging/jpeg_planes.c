@@ -14,6 +14,12 @@ static unsigned axis_choose(uint32_t side_px, unsigned factor, unsigned factor_m
     return pixels;
 }
 
+/* How many pixels the whole side would become. */
+static double pixels_of(const struct img_stretch *stretch, uint32_t side_px)
+{
+    return (double)side_px * stretch->count / stretch->kept_px;
+}
+
 struct img_jpeg_reduction img_jpeg_reduction_choose(const struct img_jpeg_frame *frame,
                                                     unsigned component, int orientation,
                                                     bool chroma_is_halved,
@@ -21,12 +27,14 @@ struct img_jpeg_reduction img_jpeg_reduction_choose(const struct img_jpeg_frame 
 {
     const struct img_jpeg_component *from = &frame->components[component];
     const struct img_size size = {frame->width_px, frame->height_px};
-    const struct img_size fitted = img_fit_stored(size, orientation, options);
+    const struct img_fitting fitting = img_fit_stored(size, orientation, options);
     const double wanted = component > 0 && chroma_is_halved ? IMG_JPEG_SHRINK_LEFT_MIN_HALVED / 2
                                                             : IMG_JPEG_SHRINK_LEFT_MIN;
     return (struct img_jpeg_reduction){
-        .across = axis_choose(size.width_px, from->h, frame->h_max, fitted.width_px * wanted),
-        .down = axis_choose(size.height_px, from->v, frame->v_max, fitted.height_px * wanted),
+        .across = axis_choose(size.width_px, from->h, frame->h_max,
+                              pixels_of(&fitting.across, size.width_px) * wanted),
+        .down = axis_choose(size.height_px, from->v, frame->v_max,
+                            pixels_of(&fitting.down, size.height_px) * wanted),
     };
 }
 

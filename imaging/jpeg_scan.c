@@ -152,7 +152,6 @@ static void row_plan(struct img_jpeg_scan *scan, int16_t *const *ret_blocks,
             .dc = &scan->dc_last[component],
             .to = ret_blocks[component] + (block->row * columns + block->column) * step,
             .advance = columns / scan->mcus_across * step,
-            .last = scan->wanted[component].last,
         };
     }
 }
@@ -275,11 +274,27 @@ static inline uint32_t smallest(uint32_t a, uint32_t b, uint32_t c)
     return least < c ? least : c;
 }
 
+/* How many of the MCUs left in a row are alike in what is read of them; the plans are set to it. */
+static uint32_t alike_plan(const struct img_jpeg_scan *scan, struct block_plan *plans,
+                           uint32_t left)
+{
+    const uint32_t at = scan->mcus_across - left;
+    const bool low = at >= scan->low_first && at < scan->low_end;
+    for (unsigned i = 0; i < scan->block_count; i++)
+        plans[i].last = low ? scan->wanted[scan->layout[i].component].last : 0;
+    uint32_t count = left;
+    if (low)
+        count = scan->low_end - at;
+    else if (at < scan->low_first && scan->low_first < scan->low_end)
+        count = scan->low_first - at;
+    return count < left ? count : left;
+}
+
 int img_jpeg_scan_row(struct img_jpeg_scan *scan, int16_t *const *ret_blocks)
 {
     struct block_plan plans[IMG_JPEG_MCU_BLOCKS_MAX];
     row_plan(scan, ret_blocks, plans);
-    uint32_t left = scan->mcus_across;
+    uint32_t left = scan->mcus_across, alike = 0;
     while (left > 0) {
         int r = scan->segment_mcus > 0 ? 0 : restart(scan);
         if (r == 0 && scan->found.count - scan->taken < scan->block_count)
@@ -287,11 +302,14 @@ int img_jpeg_scan_row(struct img_jpeg_scan *scan, int16_t *const *ret_blocks)
         if (r < 0)
             return r;
         const uint32_t found = (scan->found.count - scan->taken) / scan->block_count;
-        const uint32_t count = smallest(left, scan->segment_mcus, found);
+        if (alike == 0)
+            alike = alike_plan(scan, plans, left);
+        const uint32_t count = smallest(alike, scan->segment_mcus, found);
         r = mcus_read(scan, plans, count);
         if (r < 0)
             return r;
         left -= count;
+        alike -= count;
         if (scan->restart_interval > 0)
             scan->segment_mcus -= count;
     }
@@ -395,6 +413,8 @@ static void blocks_lay_out(struct img_jpeg_scan *scan)
                  column++)
                 scan->layout[scan->block_count++] =
                     (struct img_jpeg_mcu_block){scan->components[i], row, column};
+    scan->low_first = 0;
+    scan->low_end = scan->mcus_across;
     scan->found.per_mcu = scan->block_count;
     for (unsigned i = 0; i < scan->block_count; i++)
         scan->found.coders[i] = scan->coder_of[scan->layout[i].component];

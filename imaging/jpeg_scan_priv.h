@@ -33,6 +33,9 @@ struct img_jpeg_coder_kept {
 struct img_jpeg_scan {
     const struct img_jpeg_frame *frame; /* borrowed */
     struct img_jpeg_wanted wanted[IMG_JPEG_COMPONENTS_MAX];
+    /* MCUs of a row of which more than DC is read, as wanted. Whoever reads the scan may narrow
+     * this from row to row. */
+    uint32_t low_first, low_end;
     uint32_t mcus_across, mcus_down;
     unsigned component_count;
     unsigned components[IMG_JPEG_COMPONENTS_MAX]; /* their places in the frame */

@@ -176,6 +176,49 @@ static void pixel_round(const struct kernel_arrays *arrays, const struct img_ker
     memset(whole + taps, 0, (kernel->stride - taps) * sizeof(*whole));
 }
 
+/* ---- Where the kernel is ---- */
+
+static double axis_step(const struct img_axis *axis)
+{
+    return axis->step_px > 0 ? axis->step_px : axis->area_px / axis->count;
+}
+
+static bool is_whole(double number)
+{
+    return number == floor(number);
+}
+
+/* Pixels at the ends of a row are taken for the picture's edge, so there are some more than have
+ * weight: for the rounding of places, for sharpening, for evenness. */
+#define NARROW_MARGIN_PX 3
+
+void img_axis_narrow(struct img_axis *axis, uint32_t *ret_first)
+{
+    const double step = axis_step(axis);
+    const double reach = LOBES * (step > 1 ? step : 1) + NARROW_MARGIN_PX;
+    double low = floor(axis->origin_px + 0.5 * step - reach);
+    double high = ceil(axis->origin_px + (axis->count - 0.5) * step + reach);
+    const bool copies = step == 1 && axis->sharpen == 0 && is_whole(axis->origin_px) &&
+                        axis->origin_px >= 0 && axis->origin_px + axis->count <= axis->source_px;
+    if (copies) {
+        low = axis->origin_px;
+        high = axis->origin_px + axis->count;
+    }
+    const uint32_t first = low > 0 ? (uint32_t)low : 0;
+    const uint32_t end = high < axis->source_px ? (uint32_t)high : axis->source_px;
+    if (first == 0 && end == axis->source_px) {
+        *ret_first = 0;
+        return;
+    }
+    axis->step_px = step;
+    axis->source_px = end - first;
+    axis->area_px -= first;
+    if (axis->area_px > axis->source_px)
+        axis->area_px = axis->source_px;
+    axis->origin_px -= first;
+    *ret_first = first;
+}
+
 /* ---- Both ---- */
 
 static int arrays_need(struct img_kernel *kernel, bool whole, struct kernel_arrays *arrays)
@@ -211,7 +254,7 @@ int img_kernel_init(struct img_kernel *kernel, const struct img_axis *axis)
         return 0;
     kernel->axis = (struct img_axis){0}; /* until all is done */
     const uint32_t count = axis->count;
-    const double step = axis->step_px > 0 ? axis->step_px : axis->area_px / count;
+    const double step = axis_step(axis);
     const bool copies =
         step == 1 && axis->origin_px == 0 && count <= axis->source_px && axis->sharpen == 0;
     const double scale = step > 1 ? step : 1;

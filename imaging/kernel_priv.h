@@ -17,7 +17,8 @@ struct img_axis {
                        * picture; its last pixel may be covered in part */
     uint32_t count;   /* of destination pixels */
     double step_px;   /* from one to the next; 0: area_px / count */
-    double origin_px; /* where the first begins; less than a step off the area */
+    double origin_px; /* where the first begins; its middle, and the last one's, in the area or on
+                       * its edge */
     /* So much of its second difference is taken off each source pixel, as part of the weights.
      * 1/24 is for pixels that are means over their width, as those of a JPEG at 1/8 are: it undoes
      * the blur as far as such pixels can tell. Below 0 it blurs. From -1/8 to 1/8. */
@@ -45,6 +46,11 @@ struct img_kernel {
     struct img_axis axis; /* for which it was made; of a borrowed one no count */
     struct img_buffer room[4];
 };
+
+/** The source pixels that an axis looks at, and a few at both ends that it may: the others have no
+ *  weight. Makes *axis the one of these pixels alone, from *ret_first on: the weights are the
+ *  same. */
+void img_axis_narrow(struct img_axis *axis, uint32_t *ret_first);
 
 /** Lanczos-3. If the kernel is this axis's already, nothing is to do: photographs of a folder are
  *  often of one size. Returns 0 or -ENOMEM. */

@@ -4,15 +4,28 @@
 
 #include "orient_priv.h"
 
-struct img_planes img_planes_lay(struct img_size size, bool halved)
+struct img_planes img_planes_lay(struct img_size size, bool halve)
 {
     struct img_planes planes = {
-        .luma = size, .chroma = size, .sample_bytes = halved ? 1 : sizeof(int16_t)};
-    if (halved) {
-        planes.chroma.width_px = size.width_px / 2 + size.width_px % 2;
-        planes.chroma.height_px = size.height_px / 2 + size.height_px % 2;
-    }
+        .luma = size, .chroma = size, .sample_bytes = halve ? 1 : sizeof(int16_t)};
+    if (halve)
+        img_planes_shift(&planes, 1, false, false);
     return planes;
+}
+
+/* Samples for so many pixels, the first of which may have one of its own. */
+static uint32_t halved(uint32_t luma_px, bool odd)
+{
+    return odd ? luma_px / 2 + 1 : luma_px / 2 + luma_px % 2;
+}
+
+void img_planes_shift(struct img_planes *planes, int orientation, bool odd_left, bool odd_top)
+{
+    const bool swaps = img_orientation_swaps(orientation);
+    planes->odd_left = odd_left;
+    planes->odd_top = odd_top;
+    planes->chroma.width_px = halved(planes->luma.width_px, swaps ? odd_top : odd_left);
+    planes->chroma.height_px = halved(planes->luma.height_px, swaps ? odd_left : odd_top);
 }
 
 static size_t samples_of(struct img_size size)
@@ -38,19 +51,21 @@ struct img_size img_planes_size(const struct img_planes *planes, unsigned plane)
     return plane == 0 ? planes->luma : planes->chroma;
 }
 
-/* One axis of a halved plane. The last sample of an odd length has only one pixel, and its place
- * is past that pixel's middle, where the next would begin; it is the first sample, and before the
- * first pixel, where the axis will run backwards. */
-static void axis_halve(uint32_t luma_px, double area_px, bool flipped, double *step_px,
-                       double *origin_px)
+/* One axis of a halved plane, for which step and origin are luma's. The last sample of an odd
+ * length has only one pixel, and its place is past that pixel's middle, where the next would begin;
+ * it is the first sample, and before the first pixel, where the axis will run backwards. The other
+ * way round where the upright picture's first sample has one pixel: odd. */
+static void axis_halve(uint32_t luma_px, uint32_t chroma_px, bool odd, bool flipped,
+                       double *step_px, double *origin_px)
 {
-    const double pixel = area_px / luma_px;
-    *step_px = 2 * pixel;
-    *origin_px = flipped && luma_px % 2 != 0 ? -pixel : 0;
+    const bool odd_at_end = 2 * chroma_px - odd > luma_px;
+    *origin_px -= (flipped ? odd_at_end : odd) ? *step_px : 0;
+    *step_px *= 2;
 }
 
 struct img_resample_spec img_planes_spec(const struct img_planes *planes, unsigned plane,
-                                         const struct img_planar_raster *raster)
+                                         const struct img_planar_raster *raster,
+                                         const struct img_fitting *fitting)
 {
     const struct img_plane *from = &raster->planes[plane];
     const struct img_size to = img_planes_size(planes, plane);
@@ -64,17 +79,27 @@ struct img_resample_spec img_planes_spec(const struct img_planes *planes, unsign
         .depth_bits = 8,
         .width_px = to.width_px,
         .height_px = to.height_px,
+        .step_width_px =
+            img_stretch_step(&fitting->across, raster->source_width_px, from->area_width_px),
+        .step_height_px =
+            img_stretch_step(&fitting->down, raster->source_height_px, from->area_height_px),
+        .origin_width_px =
+            img_stretch_origin(&fitting->across, raster->source_width_px, from->area_width_px),
+        .origin_height_px =
+            img_stretch_origin(&fitting->down, raster->source_height_px, from->area_height_px),
         .sharpen_width = from->sharpen_width,
         .sharpen_height = from->sharpen_height,
         .wide = planes->sample_bytes > 1,
     };
-    const bool halved = planes->luma.width_px != planes->chroma.width_px ||
-                        planes->luma.height_px != planes->chroma.height_px;
-    if (plane > 0 && halved) {
-        axis_halve(planes->luma.width_px, from->area_width_px, flips.across, &spec.step_width_px,
-                   &spec.origin_width_px);
-        axis_halve(planes->luma.height_px, from->area_height_px, flips.down, &spec.step_height_px,
-                   &spec.origin_height_px);
+    const bool is_halved = planes->luma.width_px != planes->chroma.width_px ||
+                           planes->luma.height_px != planes->chroma.height_px || planes->odd_left ||
+                           planes->odd_top;
+    if (plane > 0 && is_halved) {
+        const bool swaps = img_orientation_swaps(raster->orientation);
+        axis_halve(planes->luma.width_px, to.width_px, swaps ? planes->odd_top : planes->odd_left,
+                   flips.across, &spec.step_width_px, &spec.origin_width_px);
+        axis_halve(planes->luma.height_px, to.height_px, swaps ? planes->odd_left : planes->odd_top,
+                   flips.down, &spec.step_height_px, &spec.origin_height_px);
     }
     return spec;
 }

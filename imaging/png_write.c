@@ -12,6 +12,8 @@
 
 #include <libdeflate.h>
 
+#include "note_priv.h"
+
 /* With it, thumbnails are no larger than by zlib's level 3 and take a third of its time; level 6
  * takes twice to three times as long for another two to seven percent. */
 #define DEFLATE_LEVEL 1
@@ -21,6 +23,7 @@
 #define SIGNATURE_BYTES 8
 #define CHUNK_FRAME     12 /* length, name and checksum */
 #define HEADER_BYTES    13
+#define NOTE_BYTES_MAX  (IMG_NOTE_KEYWORD_BYTES + IMG_NOTE_MAX_BYTES)
 #define FILTERS         5
 
 /* Samples before the first of a row, which filters look at: zeros. */
@@ -169,16 +172,27 @@ static uint8_t *header_put(uint8_t *to, const struct img_picture *picture)
     return chunk_frame(to, "IHDR", HEADER_BYTES);
 }
 
-static int rows_pack(const struct png_rows *rows, struct img_buffer *output, size_t *ret_size_bytes)
+static uint8_t *note_put(uint8_t *to, const struct img_options *options)
+{
+    if (options->note_bytes == 0)
+        return to;
+    memcpy(to + 8, IMG_NOTE_KEYWORD, IMG_NOTE_KEYWORD_BYTES);
+    memcpy(to + 8 + IMG_NOTE_KEYWORD_BYTES, options->note, options->note_bytes);
+    return chunk_frame(to, "tEXt", IMG_NOTE_KEYWORD_BYTES + options->note_bytes);
+}
+
+static int rows_pack(const struct png_rows *rows, const struct img_options *options,
+                     struct img_buffer *output, size_t *ret_size_bytes)
 {
     const size_t raw_bytes = (rows->row_bytes + 1) * rows->picture->height_px;
     struct libdeflate_compressor *compressor = libdeflate_alloc_compressor(DEFLATE_LEVEL);
     if (!compressor)
         return -ENOMEM;
     const size_t bound = libdeflate_zlib_compress_bound(compressor, raw_bytes);
-    int r = img_buffer_grow(output, SIGNATURE_BYTES + CHUNK_FRAME * 3 + HEADER_BYTES + bound);
+    int r = img_buffer_grow(output, SIGNATURE_BYTES + CHUNK_FRAME * 4 + HEADER_BYTES +
+                                        NOTE_BYTES_MAX + bound);
     if (r == 0) {
-        uint8_t *at = header_put(output->data, rows->picture);
+        uint8_t *at = note_put(header_put(output->data, rows->picture), options);
         const size_t packed =
             libdeflate_zlib_compress(compressor, rows->filtered, raw_bytes, at + 8, bound);
         at = chunk_frame(at, "IDAT", packed);
@@ -194,15 +208,15 @@ bool img_png_write_takes(const struct img_picture *picture)
     return (uint64_t)picture->width_px * picture->height_px <= PICTURE_BYTES_MAX / IMG_CHANNELS_MAX;
 }
 
-int img_png_write(const struct img_picture *picture, struct img_buffer *output,
-                  size_t *ret_size_bytes)
+int img_png_write(const struct img_picture *picture, const struct img_options *options,
+                  struct img_buffer *output, size_t *ret_size_bytes)
 {
     struct png_rows rows = {.picture = picture,
                             .pixel_bytes = img_layout_channels(picture->layout),
                             .row_bytes = img_picture_stride(picture)};
     int r = rows_filter(&rows);
     if (r == 0)
-        r = rows_pack(&rows, output, ret_size_bytes);
+        r = rows_pack(&rows, options, output, ret_size_bytes);
     free(rows.filtered);
     free(rows.scratch);
     return r;

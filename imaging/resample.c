@@ -49,7 +49,7 @@ static uint32_t sums_rows_needed(const struct img_kernel *down, uint32_t source_
 static int kernels_init(struct img_resampler *r)
 {
     const struct img_resample_spec *spec = &r->spec;
-    const struct img_axis across = {
+    struct img_axis across = {
         .source_px = spec->source_width_px,
         .area_px = spec->area_width_px,
         .count = spec->width_px,
@@ -58,7 +58,7 @@ static int kernels_init(struct img_resampler *r)
         .sharpen = spec->sharpen_width,
         .sample_max = INT16_MAX,
     };
-    const struct img_axis down = {
+    struct img_axis down = {
         .source_px = spec->source_height_px,
         .area_px = spec->area_height_px,
         .count = spec->height_px,
@@ -68,6 +68,10 @@ static int kernels_init(struct img_resampler *r)
         .sample_max = spec->depth_bits == 8 ? 255 : IMG_ROWS_SAMPLE_MAX,
         .even = true,
     };
+    img_axis_narrow(&across, &r->columns.first);
+    img_axis_narrow(&down, &r->rows.first);
+    r->columns.count = across.source_px;
+    r->rows.count = down.source_px;
     if (spec->like) {
         img_kernel_borrow(&r->across, &spec->like->across);
         img_kernel_borrow(&r->down, &spec->like->down);
@@ -88,8 +92,7 @@ int img_resample_begin(struct img_resampler *resampler, const struct img_resampl
     r->channels = img_layout_channels(spec->layout);
     r->alpha = img_layout_has_alpha(spec->layout);
     r->floats = spec->layout == IMG_LAYOUT_GRAY_ALPHA;
-    r->row_samples = (size_t)spec->source_width_px * r->channels;
-    r->sum_row_stride = (r->row_samples + IMG_ROWS_SLACK - 1) / IMG_ROWS_SLACK * IMG_ROWS_SLACK;
+    r->rows_come = 0;
     r->waiting_first = r->waiting_count = 0;
     r->opened = r->complete = r->finished = 0;
     img_buffer_trim(&r->waiting, KEEP_BYTES);
@@ -98,7 +101,9 @@ int img_resample_begin(struct img_resampler *resampler, const struct img_resampl
 
     if (kernels_init(r) < 0)
         return -ENOMEM;
-    r->sums_rows = sums_rows_needed(&r->down, spec->source_height_px, r->alpha);
+    r->row_samples = (size_t)r->columns.count * r->channels;
+    r->sum_row_stride = (r->row_samples + IMG_ROWS_SLACK - 1) / IMG_ROWS_SLACK * IMG_ROWS_SLACK;
+    r->sums_rows = sums_rows_needed(&r->down, r->rows.count, r->alpha);
 
     /* The widest row has a million pixels of four channels: no product here can overflow. A sum
      * takes four bytes, be it a float or a whole number. */
@@ -246,7 +251,7 @@ static void float_rows_finish(struct img_resampler *r)
 static bool row_is_opaque(const struct img_resampler *r, const uint8_t *row)
 {
     const size_t pixel_bytes = r->channels * (r->spec.depth_bits / 8);
-    const size_t row_bytes = r->spec.source_width_px * pixel_bytes;
+    const size_t row_bytes = r->columns.count * pixel_bytes;
     uint64_t all = UINT64_MAX; /* a pixel, or two */
     uint8_t ones[sizeof(all)];
     for (size_t i = 0; i + sizeof(all) <= row_bytes; i += sizeof(all)) {
@@ -347,14 +352,13 @@ static void batch_add(struct img_resampler *r, const uint8_t *rows, size_t strid
 
 /* A batch that comes in one piece is taken where it lies; pieces are put together first. Batches
  * are the same, however the rows come. */
-void img_resample_rows(struct img_resampler *resampler, const uint8_t *rows, size_t stride_bytes,
-                       uint32_t count)
+static void rows_take(struct img_resampler *r, const uint8_t *rows, size_t stride_bytes,
+                      uint32_t count)
 {
-    struct img_resampler *r = resampler;
     const size_t row_bytes = r->row_samples * (r->spec.depth_bits / 8);
     const bool aligned = r->spec.depth_bits == 8 || ((uintptr_t)rows | stride_bytes) % 2 == 0;
     while (count > 0) {
-        const uint32_t left = r->spec.source_height_px - r->waiting_first;
+        const uint32_t left = r->rows.count - r->waiting_first;
         const uint32_t batch = left < BATCH_ROWS ? left : BATCH_ROWS;
         if (batch == 0)
             return;
@@ -376,10 +380,27 @@ void img_resample_rows(struct img_resampler *resampler, const uint8_t *rows, siz
     }
 }
 
+void img_resample_rows(struct img_resampler *resampler, const uint8_t *rows, size_t stride_bytes,
+                       uint32_t count)
+{
+    struct img_resampler *r = resampler;
+    const uint32_t left = r->spec.source_height_px - r->rows_come;
+    const uint32_t come = count < left ? count : left;
+    const uint32_t above = r->rows.first > r->rows_come ? r->rows.first - r->rows_come : 0;
+    const uint32_t rows_end = r->rows.first + r->rows.count;
+    const uint32_t usable = r->rows_come < rows_end ? rows_end - r->rows_come : 0;
+    const uint32_t end = come < usable ? come : usable;
+    r->rows_come += come;
+    if (above >= end)
+        return;
+    const size_t column_bytes = (size_t)r->columns.first * r->channels * (r->spec.depth_bits / 8);
+    rows_take(r, rows + above * stride_bytes + column_bytes, stride_bytes, end - above);
+}
+
 bool img_resample_is_complete(const struct img_resampler *resampler)
 {
     return resampler->finished == resampler->spec.height_px &&
-           resampler->waiting_first == resampler->spec.source_height_px;
+           resampler->rows_come == resampler->spec.source_height_px;
 }
 
 void img_resample_done(struct img_resampler *resampler)

@@ -23,7 +23,8 @@ struct img_resample_spec {
     uint32_t width_px;   /* of the result */
     uint32_t height_px;
     /* How far apart the result's pixels are in the source, and where the first begins; a step of 0:
-     * they share the area evenly. */
+     * they share the area evenly. What lies outside of them, and is not needed for the ones at the
+     * edge, is passed over. */
     double step_width_px, step_height_px;
     double origin_width_px, origin_height_px;
     double sharpen_width, sharpen_height; /* see struct img_axis */
@@ -39,16 +40,22 @@ struct img_resample_spec {
 struct img_resampler {
     struct img_resample_spec spec;
     unsigned channels;
-    bool alpha;            /* in the layout */
-    bool floats;           /* now; else whole numbers */
-    size_t row_samples;    /* of a source row */
+    bool alpha;         /* in the layout */
+    bool floats;        /* now; else whole numbers */
+    struct img_stripe { /* what is looked at of the source's columns, and of its rows */
+        uint32_t first;
+        uint32_t count;
+    } columns, rows;
+    uint32_t rows_come;    /* of all there are */
+    size_t row_samples;    /* of a source row, as far as it is looked at */
     size_t sum_row_stride; /* in sums */
     struct img_kernel across;
     struct img_kernel down;
     uint8_t *result; /* borrowed */
 
     struct img_buffer waiting; /* source rows that came since the last batch */
-    uint32_t waiting_first;    /* their first row's number: so many are already added */
+    uint32_t waiting_first;    /* their first row's number among those that are looked at: so many
+                                * are already added */
     uint32_t waiting_count;
 
     struct img_buffer sums; /* a ring of rows, one for each unfinished result row */

@@ -16,7 +16,9 @@
 #include "encode_priv.h"
 #include "error_priv.h"
 #include "fit_priv.h"
+#include "note_priv.h"
 #include "orient_priv.h"
+#include "pad_priv.h"
 #include "planes_priv.h"
 #include "resample_priv.h"
 
@@ -59,6 +61,7 @@ struct work {
     bool planar;                /* up to the encoder */
     struct img_size source;     /* as stored */
     int orientation;
+    struct img_fitting fitting;
     const struct img_transform *transform; /* borrowed from the context's colour state */
     int64_t decode_ns;
     int64_t resample_ns;
@@ -117,12 +120,15 @@ static int check_cancelled(struct work *work)
 
 /* ---- The sink ---- */
 
-static void picture_start(struct work *work, struct img_size source, int orientation)
+/* Returns 0 or -EFBIG. */
+static int picture_start(struct work *work, struct img_size source, int orientation)
 {
     work->planes_come = 0;
     work->planar = false;
     work->source = source;
     work->orientation = orientation;
+    work->fitting = img_fit_stored(source, orientation, work->options);
+    return img_fitting_check(&work->fitting, work->options, &work->error);
 }
 
 static int plane_start(struct work *work, unsigned plane, const struct img_resample_spec *spec,
@@ -142,9 +148,13 @@ static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
     struct work *work = (struct work *)sink;
     struct img_context *context = work->context;
     const int64_t start_ns = now_ns();
-    picture_start(work, (struct img_size){raster->source_width_px, raster->source_height_px},
-                  raster->orientation);
-    const struct img_size size = img_fit_stored(work->source, raster->orientation, work->options);
+    int r =
+        picture_start(work, (struct img_size){raster->source_width_px, raster->source_height_px},
+                      raster->orientation);
+    if (r < 0)
+        return r;
+    const struct img_stretch *across = &work->fitting.across, *down = &work->fitting.down;
+    const struct img_size size = img_fitting_size(&work->fitting);
     const struct img_resample_spec spec = {
         .source_width_px = raster->width_px,
         .source_height_px = raster->height_px,
@@ -156,6 +166,11 @@ static int sink_begin(struct img_sink *sink, const struct img_raster *raster)
         .depth_bits = raster->depth_bits,
         .width_px = size.width_px,
         .height_px = size.height_px,
+        .step_width_px = img_stretch_step(across, work->source.width_px, raster->area_width_px),
+        .step_height_px = img_stretch_step(down, work->source.height_px, raster->area_height_px),
+        .origin_width_px = img_stretch_origin(across, work->source.width_px, raster->area_width_px),
+        .origin_height_px =
+            img_stretch_origin(down, work->source.height_px, raster->area_height_px),
     };
     const size_t bytes = (size_t)size.width_px * size.height_px * IMG_CHANNELS_MAX;
     if (img_buffer_need(&context->pixels, bytes) < 0 ||
@@ -224,14 +239,21 @@ static int sink_begin_planar(struct img_sink *sink, const struct img_planar_rast
     if (raster->plane_count == 1)
         return gray_begin(sink, raster);
     const int64_t start_ns = now_ns();
-    picture_start(work, (struct img_size){raster->source_width_px, raster->source_height_px},
-                  raster->orientation);
-    const struct img_size size = img_fit_stored(work->source, raster->orientation, work->options);
+    int r =
+        picture_start(work, (struct img_size){raster->source_width_px, raster->source_height_px},
+                      raster->orientation);
+    if (r < 0)
+        return r;
+    const struct img_fitting *fitting = &work->fitting;
+    const struct img_size size = img_fitting_size(fitting);
     if (img_colour_find(context->colour, IMG_LAYOUT_RGB, raster->icc, raster->icc_bytes,
                         &work->transform) < 0)
         return img_fail(&work->error, -ENOMEM, "out of memory");
     work->planar = !work->transform && work->options->format != IMG_FORMAT_PNG;
     work->planes = img_planes_lay(size, work->planar);
+    if (work->planar)
+        img_planes_shift(&work->planes, raster->orientation, fitting->left_px % 2 != 0,
+                         fitting->top_px % 2 != 0);
     const size_t pixel_bytes = (size_t)size.width_px * size.height_px * IMG_CHANNELS_MAX;
     const size_t plane_bytes = img_planes_bytes(&work->planes);
     if (img_buffer_need(&context->pixels, pixel_bytes > plane_bytes ? pixel_bytes : plane_bytes) <
@@ -239,7 +261,7 @@ static int sink_begin_planar(struct img_sink *sink, const struct img_planar_rast
         return img_fail(&work->error, -ENOMEM, "out of memory");
     work->planes.samples = context->pixels.data;
     for (unsigned plane = 0; plane < PLANES_MAX; plane++) {
-        struct img_resample_spec spec = img_planes_spec(&work->planes, plane, raster);
+        struct img_resample_spec spec = img_planes_spec(&work->planes, plane, raster, fitting);
         if (plane == 2 && planes_are_alike(&raster->planes[1], &raster->planes[2]))
             spec.like = &context->resamplers[1];
         if (plane_start(work, plane, &spec, img_planes_at(&work->planes, plane)) < 0)
@@ -254,6 +276,18 @@ static int sink_plane_rows(struct img_sink *sink, unsigned plane, const uint8_t 
                            size_t stride_bytes, uint32_t count)
 {
     return plane_rows_push((struct work *)sink, plane, rows, stride_bytes, count);
+}
+
+static void sink_plane_part(struct img_sink *sink, unsigned plane, struct img_part *ret_part)
+{
+    const struct work *work = (const struct work *)sink;
+    const struct img_resampler *resampler = &work->context->resamplers[plane];
+    *ret_part = (struct img_part){
+        .first_column = resampler->columns.first,
+        .end_column = resampler->columns.first + resampler->columns.count,
+        .first_row = resampler->rows.first,
+        .end_row = resampler->rows.first + resampler->rows.count,
+    };
 }
 
 static bool is_complete(const struct work *work)
@@ -272,6 +306,8 @@ static int options_check(const struct img_options *options, struct img_error *er
         options->box_height_px < 1 || options->box_height_px > BOX_SIDE_PX_MAX)
         return img_fail(error, -EINVAL, "the box must be of 1 to %d pixels a side",
                         BOX_SIDE_PX_MAX);
+    if ((unsigned)options->fit > IMG_FIT_PAD)
+        return img_fail(error, -EINVAL, "no such way to fit a picture");
     if (options->format != IMG_FORMAT_UNKNOWN && options->format != IMG_FORMAT_JPEG &&
         options->format != IMG_FORMAT_PNG)
         return img_fail(error, -EINVAL, "thumbnails are JPEG or PNG, not %s",
@@ -280,6 +316,9 @@ static int options_check(const struct img_options *options, struct img_error *er
         return img_fail(error, -EINVAL, "the quality must be from 1 to 100");
     if ((unsigned)options->fail_on > IMG_FAIL_ON_WARNING)
         return img_fail(error, -EINVAL, "no such level of damage");
+    if (!img_note_is_sound(options->note, options->note_bytes))
+        return img_fail(error, -EINVAL, "the note must be printable ASCII of at most %d bytes",
+                        IMG_NOTE_MAX_BYTES);
     return 0;
 }
 
@@ -385,6 +424,12 @@ static int planes_join(struct work *work)
     return 0;
 }
 
+/* The buffer of the two for small pictures in which these samples do not lie. */
+static struct img_buffer *other_room(struct img_context *context, const uint8_t *samples)
+{
+    return samples == context->pixels.data ? &context->turned : &context->pixels;
+}
+
 static int colours_and_turn(struct work *work)
 {
     struct img_context *context = work->context;
@@ -401,6 +446,17 @@ static int colours_and_turn(struct work *work)
     return img_orient(&work->picture, work->orientation, room);
 }
 
+static int pad(struct work *work)
+{
+    struct img_context *context = work->context;
+    const uint8_t *background = work->options->background;
+    if (work->planar)
+        return img_planes_pad(&work->planes, &work->fitting, background,
+                              other_room(context, work->planes.samples));
+    return img_pad(&work->picture, &work->fitting, background,
+                   other_room(context, work->picture.pixels));
+}
+
 static int finish(struct work *work, struct img_thumbnail *thumbnail)
 {
     struct img_context *context = work->context;
@@ -409,6 +465,8 @@ static int finish(struct work *work, struct img_thumbnail *thumbnail)
     if (r < 0)
         return r;
     r = colours_and_turn(work);
+    if (r == 0)
+        r = pad(work);
     if (r < 0)
         return img_fail(&work->error, r, "out of memory");
     work->resample_ns += now_ns() - start_ns;
@@ -418,7 +476,7 @@ static int finish(struct work *work, struct img_thumbnail *thumbnail)
         thumbnail->format = IMG_FORMAT_JPEG;
         thumbnail->width_px = work->planes.luma.width_px;
         thumbnail->height_px = work->planes.luma.height_px;
-        r = img_encode_jpeg_planes(&work->planes, work->options->quality, &context->output,
+        r = img_encode_jpeg_planes(&work->planes, work->options, &context->output,
                                    &thumbnail->size_bytes, &work->error);
     } else {
         thumbnail->width_px = work->picture.width_px;
@@ -446,7 +504,8 @@ int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_
         .sink = {.begin = sink_begin,
                  .rows = sink_rows,
                  .begin_planar = sink_begin_planar,
-                 .plane_rows = sink_plane_rows},
+                 .plane_rows = sink_plane_rows,
+                 .plane_part = sink_plane_part},
         .context = context,
         .options = options,
     };

@@ -24,7 +24,7 @@ case $seconds in
     ;;
 esac
 seed=${FUZZ_SEED:-$((RANDOM * 32768 + RANDOM))}
-targets=${FUZZ_TARGETS:-jpeg png inflate parsers ledger wire}
+targets=${FUZZ_TARGETS:-jpeg png inflate parsers note ledger wire}
 findings=build/fuzz-findings
 mkdir -p "$findings"
 # Without strict_string_checks, for which strndup() of what has no terminator is a mistake.

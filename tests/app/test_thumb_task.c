@@ -64,16 +64,23 @@ static struct pool *serial_pool(void)
     return pool;
 }
 
-static struct pool_future *submit(struct pool *pool, const char *path,
-                                  const struct thumb_request *request)
+static struct pool_future *submit_fields(struct pool *pool, const char *path,
+                                         const struct pool_bytes *fields, size_t field_count)
 {
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    const struct pool_bytes field = {request, sizeof(*request)};
-    const struct pool_item item = {.fields = &field, .field_count = 1, .fds = &fd, .fd_count = 1};
+    const struct pool_item item = {
+        .fields = fields, .field_count = field_count, .fds = &fd, .fd_count = 1};
     struct pool_future *future = NULL;
     assert_true(fd >= 0);
     assert_int_equal(pool_submit(pool, THUMB_TASK, &item, NULL, &future), 0);
     return future;
+}
+
+static struct pool_future *submit(struct pool *pool, const char *path,
+                                  const struct thumb_request *request)
+{
+    const struct pool_bytes field = {request, sizeof(*request)};
+    return submit_fields(pool, path, &field, 1);
 }
 
 static void a_picture_becomes_a_thumbnail(void **state)
@@ -93,6 +100,34 @@ static void a_picture_becomes_a_thumbnail(void **state)
     assert_int_equal(reply.source_width_px, 400);
     assert_string_equal(reply.decoder, "thumbpool");
     assert_int_equal(image.size_bytes, value.size_bytes - sizeof(reply));
+    pool_future_free(future);
+    pool_free(pool);
+}
+
+static void the_second_field_is_kept_in_the_thumbnail(void **state)
+{
+    (void)state;
+    struct pool *pool = serial_pool();
+    struct pool_bytes value, image;
+    struct thumb_reply reply;
+    const struct pool_bytes none = {NULL, 0}, other = {"another", 7};
+    const struct pool_bytes fields[2] = {{&usual, sizeof(usual)}, {"a note", 6}};
+    const struct pool_bytes bad[2] = {{&usual, sizeof(usual)}, {"a\nnote", 6}};
+    make_jpeg(scratch("a.jpg"), 400, 200, 1);
+    for (size_t count = 1; count <= 2; count++) {
+        struct pool_future *future = submit_fields(pool, scratch("a.jpg"), fields, count);
+        assert_int_equal(pool_future_result(future, -1, &value), 0);
+        assert_int_equal(thumb_reply_check(&usual, value, &reply, &image), 0);
+        assert_int_equal(thumb_note_is(image, fields[1]), count == 2);
+        assert_int_equal(thumb_note_is(image, none), count == 1);
+        assert_false(thumb_note_is(image, other));
+        pool_future_free(future);
+    }
+    struct pool_future *future = submit_fields(pool, scratch("a.jpg"), bad, 2);
+    struct pool_error error;
+    assert_int_equal(pool_future_result(future, -1, NULL), -EREMOTEIO);
+    assert_int_equal(pool_future_error(future, &error), 0);
+    assert_int_equal(strncmp(error.message, "bad-options\t", 12), 0);
     pool_future_free(future);
     pool_free(pool);
 }
@@ -291,6 +326,8 @@ static void answers_are_not_believed(void **state)
                                      .width_px = 40,
                                      .height_px = 20,
                                      .source_format = IMG_FORMAT_PNG,
+                                     .source_width_px = 40,
+                                     .source_height_px = 20,
                                      .decoder = "libpng"};
     struct thumb_reply reply, checked;
     struct pool_bytes image;
@@ -367,6 +404,52 @@ static void answers_are_not_believed(void **state)
     assert_int_equal(thumb_reply_check(&usual, little, &checked, &image), -EPROTO);
 }
 
+static void a_size_that_the_request_does_not_allow_is_not_believed(void **state)
+{
+    (void)state;
+    make_jpeg(scratch("a.jpg"), 40, 20, 1);
+    size_t size_bytes;
+    const char *jpeg = read_file(scratch("a.jpg"), &size_bytes);
+    static const struct {
+        const char *label;
+        uint32_t fit, enlarge, box_width, box_height, source_width, source_height;
+        bool believed;
+    } rows[] = {
+        {"inside", IMG_FIT_INSIDE, 0, 64, 64, 40, 20, true},
+        {"inside, larger than the picture", IMG_FIT_INSIDE, 0, 64, 64, 39, 20, false},
+        {"inside, of no picture", IMG_FIT_INSIDE, 0, 64, 64, 0, 20, false},
+        {"inside, enlarged", IMG_FIT_INSIDE, 1, 40, 64, 10, 5, true},
+        {"inside, enlarged, but to no side", IMG_FIT_INSIDE, 1, 64, 64, 10, 5, false},
+        {"cover", IMG_FIT_COVER, 0, 40, 20, 400, 300, true},
+        {"cover of a small picture", IMG_FIT_COVER, 0, 64, 64, 40, 20, true},
+        {"cover, larger than the picture", IMG_FIT_COVER, 0, 40, 20, 40, 19, false},
+        {"cover, enlarged", IMG_FIT_COVER, 1, 40, 20, 1, 1, true},
+        {"cover, enlarged, but not all of the box", IMG_FIT_COVER, 1, 40, 21, 1, 1, false},
+        {"pad", IMG_FIT_PAD, 0, 40, 20, 1, 1, true},
+        {"pad, not all of the box", IMG_FIT_PAD, 0, 41, 20, 400, 400, false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct thumb_request request = usual;
+        struct thumb_reply reply = {.format = IMG_FORMAT_JPEG,
+                                    .width_px = 40,
+                                    .height_px = 20,
+                                    .source_format = IMG_FORMAT_PNG,
+                                    .source_width_px = rows[i].source_width,
+                                    .source_height_px = rows[i].source_height,
+                                    .decoder = "libpng"};
+        struct thumb_reply checked;
+        struct pool_bytes image;
+        request.fit = rows[i].fit;
+        request.enlarge = rows[i].enlarge;
+        request.box_width_px = rows[i].box_width;
+        request.box_height_px = rows[i].box_height;
+        const int r =
+            thumb_reply_check(&request, answer(&reply, jpeg, size_bytes), &checked, &image);
+        if (r != (rows[i].believed ? 0 : -EPROTO))
+            fail_msg("%s: %d", rows[i].label, r);
+    }
+}
+
 static void failure_messages_are_taken_apart(void **state)
 {
     (void)state;
@@ -396,12 +479,14 @@ int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST(a_picture_becomes_a_thumbnail),
+        TEST(the_second_field_is_kept_in_the_thumbnail),
         TEST(failures_carry_a_slug_and_words),
         TEST(a_small_file_is_read_at_one_go),
         TEST(a_change_at_any_read_shows),
         TEST(of_what_is_no_picture_only_the_beginning_is_read),
         TEST(a_file_that_changes_meanwhile_fails_cleanly),
         TEST(answers_are_not_believed),
+        TEST(a_size_that_the_request_does_not_allow_is_not_believed),
         TEST(failure_messages_are_taken_apart),
     };
     return test_run("app thumb task", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);

@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include <app/ledger_line_priv.h>
+#include <imaging/imaging.h>
 #include <pool/manager_wire_priv.h>
 #include <pool/wire_priv.h>
 
@@ -312,6 +313,32 @@ static void parser_seeds(void)
     sample_free(&photo);
 }
 
+/* ---- Thumbnails with a note ---------------------------------------------------------------- */
+
+static void note_seeds(void)
+{
+    static const size_t lengths[] = {0, 1, 90, IMG_NOTE_MAX_BYTES};
+    struct sample photo = sample_photo(12, 9, 3, 8);
+    struct bytes file = png_bytes(&photo, &(struct png_make){0});
+    struct img_context *context = NULL;
+    char note[IMG_NOTE_MAX_BYTES];
+    memset(note, 'n', sizeof(note));
+    must(img_context_create(&context) == 0, "context");
+    for (size_t i = 0; i < 8; i++) {
+        struct img_options options = IMG_OPTIONS_INIT;
+        struct img_thumbnail made;
+        options.format = i % 2 ? IMG_FORMAT_PNG : IMG_FORMAT_JPEG;
+        options.note = note;
+        options.note_bytes = lengths[i / 2];
+        must(img_thumbnail(context, file.data, file.size, &options, &made, NULL) == 0, "note");
+        put(copied(made.data, made.size_bytes), "note/%s-%zu", img_format_name(options.format),
+            options.note_bytes);
+    }
+    img_context_free(context);
+    free(file.data);
+    sample_free(&photo);
+}
+
 static void ledger_seeds(void)
 {
     static const char *const paths[] = {"/a", "/photos/one two.jpg", "/back\\slash", "/\n\t\x01",
@@ -391,8 +418,8 @@ static void wire_seeds(void)
 
 int main(int argc, char **argv)
 {
-    static const char *const folders[] = {"",        "jpeg",   "png", "inflate",
-                                          "parsers", "ledger", "wire"};
+    static const char *const folders[] = {"",        "jpeg", "png",    "inflate",
+                                          "parsers", "note", "ledger", "wire"};
     if (argc != 2) {
         fprintf(stderr, "usage: make_seeds FOLDER\n");
         return 2;
@@ -408,6 +435,7 @@ int main(int argc, char **argv)
     large_seeds();
     inflate_seeds();
     parser_seeds();
+    note_seeds();
     ledger_seeds();
     wire_seeds();
     return 0;

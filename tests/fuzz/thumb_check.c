@@ -17,11 +17,17 @@ struct img_options fuzz_options(uint64_t choice)
 {
     static const uint32_t boxes[] = {1, 2, 3, 4, 5, 7, 10, 16, 33, 64};
     static const enum img_format formats[] = {IMG_FORMAT_JPEG, IMG_FORMAT_UNKNOWN, IMG_FORMAT_PNG};
+    static const char note[] = "a note of the fuzzer";
     struct img_options options = IMG_OPTIONS_INIT;
     options.box_width_px = boxes[choice % 10];
     options.box_height_px = boxes[(choice % 4 ? choice : choice / 40) % 10];
     options.format = formats[choice / 160 % 3];
     options.fast = choice / 480 % 8 == 0;
+    options.fit = (enum img_fit)(choice / 3840 % 4 % 3);
+    options.enlarge = choice / 15360 % 4 == 0;
+    options.background[choice / 61440 % 3] = (uint8_t)(choice / 184320);
+    options.note = choice % 2 ? note : NULL;
+    options.note_bytes = choice % 2 ? sizeof(note) - 1 : 0;
     options.pixels_max = FUZZ_PIXELS_MAX;
     options.scans_max = 100;
     return options;
@@ -51,13 +57,36 @@ static void failure_check(int code, const struct img_error *error)
     words_check(error);
 }
 
+static bool size_is_right(const struct img_thumbnail *made, const struct img_options *options)
+{
+    const bool fills_width = made->width_px == options->box_width_px;
+    const bool fills_height = made->height_px == options->box_height_px;
+    if (made->width_px < 1 || made->width_px > options->box_width_px || made->height_px < 1 ||
+        made->height_px > options->box_height_px)
+        return false;
+    if (options->fit == IMG_FIT_PAD || (options->fit == IMG_FIT_COVER && options->enlarge))
+        return fills_width && fills_height;
+    if (options->enlarge)
+        return fills_width || fills_height;
+    return made->width_px <= made->source_width_px && made->height_px <= made->source_height_px;
+}
+
+static void note_check(const struct img_thumbnail *made, const struct img_options *options)
+{
+    const char *note = NULL;
+    const int r = img_note_find(made->data, made->size_bytes, &note);
+    if (options->note_bytes == 0 ? r != -ENOMSG
+                                 : r != (int)options->note_bytes ||
+                                       memcmp(note, options->note, options->note_bytes) != 0)
+        fuzz_fail("the note is found as %d", r);
+}
+
 static void success_check(const struct img_thumbnail *made, const struct img_options *options)
 {
-    if (made->width_px < 1 || made->width_px > options->box_width_px || made->height_px < 1 ||
-        made->height_px > options->box_height_px || made->width_px > made->source_width_px ||
-        made->height_px > made->source_height_px)
+    if (!size_is_right(made, options))
         fuzz_fail("%u x %u pixels of %u x %u", made->width_px, made->height_px,
                   made->source_width_px, made->source_height_px);
+    note_check(made, options);
     if ((uint64_t)made->source_width_px * made->source_height_px > options->pixels_max)
         fuzz_fail("more pixels than are allowed");
     if (img_format_probe(made->data, made->size_bytes) != made->format ||

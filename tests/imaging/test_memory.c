@@ -40,13 +40,8 @@ void *__wrap_realloc(void *data, size_t size)
     return fails_now() ? NULL : __real_realloc(data, size);
 }
 
-static void each_allocation_fails_in_turn(struct bytes file, enum img_format format,
-                                          enum img_fail_on fail_on)
+static void each_allocation_fails_with(struct bytes file, struct img_options options)
 {
-    struct img_options options = IMG_OPTIONS_INIT;
-    options.box_width_px = options.box_height_px = 50;
-    options.format = format;
-    options.fail_on = fail_on;
     struct bytes right = {NULL, 0};
     for (int nth = -1;; nth++) {
         struct img_context *context = NULL;
@@ -89,6 +84,16 @@ static void each_allocation_fails_in_turn(struct bytes file, enum img_format for
     free(file.data);
 }
 
+static void each_allocation_fails_in_turn(struct bytes file, enum img_format format,
+                                          enum img_fail_on fail_on)
+{
+    struct img_options options = IMG_OPTIONS_INIT;
+    options.box_width_px = options.box_height_px = 50;
+    options.format = format;
+    options.fail_on = fail_on;
+    each_allocation_fails_with(file, options);
+}
+
 static void jpeg_survives_the_failure_of_each_allocation(void **state)
 {
     (void)state;
@@ -126,12 +131,33 @@ static void a_cut_picture_that_is_kept_survives_the_failure_of_each_allocation(v
     sample_free(&source);
 }
 
+static void every_fit_survives_the_failure_of_each_allocation(void **state)
+{
+    (void)state;
+    struct sample source = sample_photo(200, 160, 3, 8);
+    for (int i = 0; i < 8; i++) {
+        struct img_options options = IMG_OPTIONS_INIT;
+        options.fit = i < 4 ? IMG_FIT_COVER : IMG_FIT_PAD;
+        options.enlarge = i % 4 == 3;
+        options.box_width_px = options.enlarge ? 300 : 50;
+        options.box_height_px = 41;
+        options.format = i % 2 ? IMG_FORMAT_PNG : IMG_FORMAT_JPEG;
+        options.note = "a note";
+        options.note_bytes = 6;
+        each_allocation_fails_with(
+            jpeg_bytes(&source, &(struct jpeg_make){.luma_h = 2, .luma_v = 2, .orientation = 8}),
+            options);
+    }
+    sample_free(&source);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST(jpeg_survives_the_failure_of_each_allocation),
         TEST(png_survives_the_failure_of_each_allocation),
         TEST(a_cut_picture_that_is_kept_survives_the_failure_of_each_allocation),
+        TEST(every_fit_survives_the_failure_of_each_allocation),
     };
     return test_run("memory", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -21,6 +21,16 @@ static struct img_size size_of(uint32_t width, uint32_t height)
 
 /* ---- Places ---- */
 
+/* A raster of this size, as stored, that becomes these planes whole. */
+static struct img_fitting whole(struct img_planar_raster *raster, uint32_t width, uint32_t height,
+                                const struct img_planes *planes)
+{
+    raster->source_width_px = width;
+    raster->source_height_px = height;
+    return (struct img_fitting){.across = {0, width, planes->luma.width_px},
+                                .down = {0, height, planes->luma.height_px}};
+}
+
 #define SLOPE 3.0 /* levels a pixel of the thumbnail */
 
 /* A stored plane whose values rise along one axis of the upright picture, from 20 on; scale: its
@@ -47,22 +57,27 @@ static double wide_value(const uint8_t *samples, size_t place)
     return (double)value / (1 << IMG_ROWS_BETWEEN_BITS);
 }
 
-static void check_places(struct img_size stored, int orientation, bool along_x, bool halved)
+/* odd: the upright picture will lie at an odd place. */
+static void check_places(struct img_size stored, int orientation, bool along_x, bool halved,
+                         bool odd)
 {
     const uint32_t scale = 4;
     uint8_t *source = ramp_plane(stored, scale, orientation, along_x);
     struct img_planes planes = img_planes_lay(stored, halved);
     struct img_planar_raster raster = {.plane_count = 3, .orientation = orientation};
+    if (odd)
+        img_planes_shift(&planes, orientation, along_x, !along_x);
     const struct img_plane plane = {.width_px = stored.width_px * scale,
                                     .height_px = stored.height_px * scale,
                                     .area_width_px = stored.width_px * scale,
                                     .area_height_px = stored.height_px * scale};
     struct img_resampler resampler = {0};
+    const struct img_fitting fitting = whole(&raster, plane.width_px, plane.height_px, &planes);
     planes.samples = calloc(img_planes_bytes(&planes), 1);
     uint8_t *const first_room = planes.samples;
     for (unsigned i = 0; i < 3; i++) {
         raster.planes[i] = plane;
-        const struct img_resample_spec spec = img_planes_spec(&planes, i, &raster);
+        const struct img_resample_spec spec = img_planes_spec(&planes, i, &raster, &fitting);
         assert_int_equal(img_resample_begin(&resampler, &spec, img_planes_at(&planes, i)), 0);
         img_resample_rows(&resampler, source, plane.width_px, plane.height_px);
         assert_true(img_resample_is_complete(&resampler));
@@ -80,7 +95,8 @@ static void check_places(struct img_size stored, int orientation, bool along_x, 
             const size_t place = (size_t)y * size.width_px + x;
             const uint8_t *samples = img_planes_at(&planes, i);
             const double value = halved ? samples[place] : wide_value(samples, place);
-            const double expected = 20 + SLOPE * (at + 0.5) * step;
+            const double shift = odd && i > 0 ? -1 : 0;
+            const double expected = 20 + SLOPE * ((at + 0.5) * step + shift);
             if (fabs(value - expected) > 0.8)
                 fail_msg("orientation %d, plane %u, %u of %u: %g instead of %g", orientation, i, at,
                          length, value, expected);
@@ -99,21 +115,23 @@ static void samples_lie_where_jfif_says_in_all_orientations(void **state)
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         for (int orientation = 1; orientation <= 8; orientation++)
             for (int way = 0; way < 2; way++)
-                check_places(sizes[i], orientation, way, true);
-    check_places(sizes[0], 1, true, false);
-    check_places(sizes[3], 1, false, false);
+                for (int odd = 0; odd < 2; odd++)
+                    check_places(sizes[i], orientation, way, true, odd);
+    check_places(sizes[0], 1, true, false, false);
+    check_places(sizes[3], 1, false, false, false);
 }
 
 static void a_halved_plane_at_its_own_size_is_copied(void **state)
 {
     (void)state;
     const struct img_planes planes = img_planes_lay(size_of(21, 9), true);
-    const struct img_planar_raster raster = {
+    struct img_planar_raster raster = {
         .plane_count = 3,
         .orientation = 1,
         .planes = {{21, 9, 21, 9, 0, 0}, {11, 5, 10.5, 4.5, 0, 0}, {11, 5, 10.5, 4.5, 0, 0}},
     };
-    const struct img_resample_spec spec = img_planes_spec(&planes, 1, &raster);
+    const struct img_fitting fitting = whole(&raster, 21, 9, &planes);
+    const struct img_resample_spec spec = img_planes_spec(&planes, 1, &raster, &fitting);
     struct img_resampler resampler = {0};
     uint8_t source[11 * 5], result[11 * 5];
     for (size_t i = 0; i < sizeof(source); i++)
@@ -148,13 +166,14 @@ static void a_plane_is_sharpened_by_what_its_decoding_has_blurred(void **state)
     raster.planes[1] = img_jpeg_plane(&frame, 1, (struct img_jpeg_reduction){2, 1});
     raster.planes[2] = img_jpeg_plane(&frame, 2, (struct img_jpeg_reduction){8, 8});
     const struct img_planes planes = img_planes_lay(size_of(40, 30), true);
-    struct img_resample_spec spec = img_planes_spec(&planes, 0, &raster);
+    const struct img_fitting fitting = whole(&raster, 801, 600, &planes);
+    struct img_resample_spec spec = img_planes_spec(&planes, 0, &raster, &fitting);
     assert_float_equal(spec.sharpen_width, 63 / 64.0 / 24, 1e-9); /* means */
     assert_float_equal(spec.sharpen_height, 0, 1e-9);
-    spec = img_planes_spec(&planes, 1, &raster);
+    spec = img_planes_spec(&planes, 1, &raster, &fitting);
     assert_true(spec.sharpen_width > 0 && spec.sharpen_width < 1 / 24.0);
     assert_float_equal(spec.sharpen_height, 63 / 64.0 / 24, 1e-9);
-    spec = img_planes_spec(&planes, 2, &raster); /* blurred as decoders spread it */
+    spec = img_planes_spec(&planes, 2, &raster, &fitting); /* blurred as decoders spread it */
     assert_float_equal(spec.sharpen_width, -3 / 32.0, 1e-9);
     assert_float_equal(spec.sharpen_height, 0, 1e-9);
 }
@@ -170,6 +189,26 @@ static void halved_chroma_gets_by_with_a_smaller_transform(void **state)
     assert_int_equal(img_jpeg_reduction_choose(&frame, 1, 1, false, &options).across, 4);
     options.box_width_px = options.box_height_px = 300; /* 1.36 would be left */
     assert_int_equal(img_jpeg_reduction_choose(&frame, 1, 1, true, &options).across, 2);
+}
+
+/* For cover the scale is that of the part that is kept. */
+static void a_part_gets_the_transform_that_its_own_scale_needs(void **state)
+{
+    (void)state;
+    struct img_options options = IMG_OPTIONS_INIT;
+    const struct img_jpeg_frame frame = frame_of(4000, 2000, 2, 2);
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).across, 1);
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).down, 1);
+    options.fit = IMG_FIT_COVER; /* as if to 512 x 256 */
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).across, 2);
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).down, 2);
+    options.box_width_px = 64; /* as if to 512 x 256 too */
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).across, 2);
+    options.fit = IMG_FIT_PAD;
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).across, 1);
+    options.enlarge = true;
+    options.box_width_px = options.box_height_px = 5000;
+    assert_int_equal(img_jpeg_reduction_choose(&frame, 0, 1, true, &options).across, 8);
 }
 
 /* ---- Files ---- */
@@ -240,11 +279,13 @@ static void planes_are_written_as_they_are(void **state)
     static const struct img_size sizes[] = {{1, 1},  {2, 1},   {1, 17},  {16, 16},
                                             {17, 9}, {33, 65}, {24, 40}, {256, 171}};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        struct img_options options = IMG_OPTIONS_INIT;
         struct img_planes planes = planes_make(sizes[i]);
         struct img_buffer output = {0};
         struct img_error error = {0};
         size_t size = 0;
-        assert_int_equal(img_encode_jpeg_planes(&planes, 100, &output, &size, &error), 0);
+        options.quality = 100;
+        assert_int_equal(img_encode_jpeg_planes(&planes, &options, &output, &size, &error), 0);
         const int difference = file_difference(output.data, size, &planes);
         if (difference > 2)
             fail_msg("%u x %u: %d off", sizes[i].width_px, sizes[i].height_px, difference);
@@ -256,11 +297,12 @@ static void planes_are_written_as_they_are(void **state)
 static void planes_too_long_for_a_jpeg_are_refused(void **state)
 {
     (void)state;
+    const struct img_options options = IMG_OPTIONS_INIT;
     struct img_planes planes = planes_make(size_of(65535, 1));
     struct img_buffer output = {0};
     struct img_error error = {0};
     size_t size = 77;
-    assert_int_equal(img_encode_jpeg_planes(&planes, 80, &output, &size, &error), -EFBIG);
+    assert_int_equal(img_encode_jpeg_planes(&planes, &options, &output, &size, &error), -EFBIG);
     assert_int_equal(error.code, -EFBIG);
     assert_int_equal(size, 77);
     img_buffer_done(&output);
@@ -376,6 +418,7 @@ int main(int argc, char **argv)
         TEST(samples_lie_where_jfif_says_in_all_orientations),
         TEST(a_halved_plane_at_its_own_size_is_copied),
         TEST(a_plane_is_sharpened_by_what_its_decoding_has_blurred),
+        TEST(a_part_gets_the_transform_that_its_own_scale_needs),
         TEST(halved_chroma_gets_by_with_a_smaller_transform),
         TEST(planes_are_written_as_they_are),
         TEST(planes_too_long_for_a_jpeg_are_refused),

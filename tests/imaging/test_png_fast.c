@@ -479,6 +479,7 @@ static void a_bomb_is_left_at_once(void **state)
 static void a_picture_too_large_to_be_held_twice_is_written_too(void **state)
 {
     (void)state;
+    const struct img_options options = IMG_OPTIONS_INIT;
     struct img_picture picture = {calloc(3000, 3000), 3000, 3000, IMG_LAYOUT_GRAY};
     struct img_buffer output = {0};
     struct img_error error = {0};
@@ -486,7 +487,7 @@ static void a_picture_too_large_to_be_held_twice_is_written_too(void **state)
     assert_non_null(picture.pixels);
     for (size_t i = 0; i < 3000 * 3000; i += 7)
         picture.pixels[i] = (uint8_t)(i / 100000);
-    assert_int_equal(img_encode_png(&picture, &output, &size, &error), 0);
+    assert_int_equal(img_encode_png(&picture, &options, &output, &size, &error), 0);
     struct png_record record = {0};
     assert_int_equal(png_record_decode(img_decode_png_fast, (struct bytes){output.data, size},
                                        &usual, IMG_FAIL_ON_ERROR, &record),
