@@ -1,8 +1,8 @@
 /* commit.c: see commit_priv.h.
  *
- * The thumbnails made in this run are remembered by device and inode, 16 bytes each. A target that
- * exists and is one of them has been given to another source, by whatever name it was reached:
- * the same one, one that differs in case, a folder that is mounted twice. */
+ * The thumbnails made or kept in this run are remembered by device and inode, 16 bytes each. A
+ * target that exists and is one of them has been given to another source, by whatever name it was
+ * reached: the same one, one that differs in case, a folder that is mounted twice. */
 #include "commit_priv.h"
 
 #include <errno.h>
@@ -26,6 +26,7 @@
 struct commit {
     const struct inputs *inputs;
     const struct inode_set *read_folders;
+    struct inode_set guarded;       /* sources that links have led to */
     struct inode_set made;
     struct outdirs *outdirs;
     struct unnamed *unnamed; /* NULL: they are of no use here */
@@ -65,6 +66,7 @@ struct commit *commit_free(struct commit *commit)
         return NULL;
     unnamed_free(commit->unnamed);
     outdirs_free(commit->outdirs);
+    inode_set_done(&commit->guarded);
     inode_set_done(&commit->made);
     free(commit);
     return NULL;
@@ -83,8 +85,22 @@ static void explain(const struct commit *commit, const struct commit_request *re
     text_done(&path);
 }
 
+/* Returns 1, or what may_replace() says against it. */
+static int ask_to_replace(const struct commit *commit, const struct commit_request *request,
+                          int dir_fd, struct text *message)
+{
+    struct text reason = TEXT_INIT;
+    int r = 0;
+    if (request->may_replace)
+        r = request->may_replace(request->may_replace_data, dir_fd, request->name, &reason);
+    if (r < 0)
+        explain(commit, request, text_string(&reason), message);
+    text_done(&reason);
+    return r < 0 ? r : 1;
+}
+
 /* May the target be made? Returns 0 if nothing has its name, 1 if what has it may be replaced, or
- * -EEXIST with the reason. */
+ * -EEXIST or -EALREADY with the reason. */
 static int check_target(const struct commit *commit, const struct commit_request *request,
                         const struct outdir *outdir, struct text *message)
 {
@@ -101,6 +117,8 @@ static int check_target(const struct commit *commit, const struct commit_request
         reason = "the thumbnail would replace its own source";
     else if (inputs_name_file(commit->inputs, st.st_dev, st.st_ino))
         reason = "the thumbnail would replace a source";
+    else if (inode_set_has(&commit->guarded, st.st_dev, st.st_ino))
+        reason = "the thumbnail would replace a source that a link leads to";
     else if (inode_set_has(&commit->made, st.st_dev, st.st_ino))
         reason = "this run has made it from another file already";
     else if (S_ISDIR(st.st_mode))
@@ -109,10 +127,11 @@ static int check_target(const struct commit *commit, const struct commit_request
         reason = "there is something of that name that is no file";
     else if (outdir->is_read || inode_set_has(commit->read_folders, outdir->device, outdir->inode))
         reason = "a file of that name is among the sources of this run";
-    if (!reason)
-        return 1;
-    explain(commit, request, reason, message);
-    return -EEXIST;
+    if (reason) {
+        explain(commit, request, reason, message);
+        return -EEXIST;
+    }
+    return ask_to_replace(commit, request, outdir->fd, message);
 }
 
 static int write_all(int fd, const void *data, size_t size_bytes)
@@ -308,4 +327,54 @@ int commit_file(struct commit *commit, const struct commit_request *request,
         r = commit_once(commit, request, reterr_message);
     }
     return r == -EINVAL || r == -EILSEQ ? -ENAMETOOLONG : r;
+}
+
+/* ---- Looks without writing ----------------------------------------------------------------- */
+
+int commit_check(struct commit *commit, const struct commit_request *request, bool clean,
+                 struct text *reterr_message)
+{
+    const size_t length = reterr_message->length;
+    struct outdir outdir;
+    int r = outdirs_find(commit->outdirs, request->root, request->folder, clean, &outdir);
+    r = r < 0 ? 0 : check_target(commit, request, &outdir, reterr_message);
+    if (r == -EEXIST || r == -EALREADY)
+        return r;
+    text_cut(reterr_message, length); /* what else is wrong will show when it is written */
+    return 0;
+}
+
+int commit_find(struct commit *commit, size_t root, const char *folder, bool clean)
+{
+    struct outdir outdir;
+    int r = outdirs_find(commit->outdirs, root, folder, clean, &outdir);
+    return r < 0 ? r : outdir.fd;
+}
+
+int commit_keep(struct commit *commit, const struct stat *st)
+{
+    int r = inode_set_add(&commit->made, st->st_dev, st->st_ino);
+    return r < 0 ? r : 0;
+}
+
+int commit_protect(struct commit *commit, const struct stat *st)
+{
+    int r = inode_set_add(&commit->guarded, st->st_dev, st->st_ino);
+    return r < 0 ? r : 0;
+}
+
+bool commit_has(const struct commit *commit, const struct stat *st)
+{
+    return inode_set_has(&commit->made, st->st_dev, st->st_ino);
+}
+
+bool commit_is_source(const struct commit *commit, const struct stat *st)
+{
+    return inputs_name_file(commit->inputs, st->st_dev, st->st_ino) ||
+           inode_set_has(&commit->guarded, st->st_dev, st->st_ino);
+}
+
+bool commit_is_read(const struct commit *commit, const struct stat *st)
+{
+    return inode_set_has(commit->read_folders, st->st_dev, st->st_ino);
 }

@@ -26,6 +26,11 @@ struct commit_request {
     gid_t source_group;
     const void *data;
     size_t size_bytes;
+    /* Asked about a file or link that has the name, when nothing else forbids to replace it: 0, or
+     * -EEXIST, -EALREADY or what commit_file() is to return, with the reason, safe to show. NULL:
+     * any may be replaced. */
+    int (*may_replace)(void *data, int dir_fd, const char *name, struct text *reason);
+    void *may_replace_data;
 };
 
 /** inputs: borrowed until commit_free().  read_folders: folders whose files are sources (grows
@@ -52,8 +57,33 @@ int commit_root(struct commit *commit, size_t root, struct text *reterr_message)
  *    -EEXIST        the name belongs to a source, to another thumbnail of this run, or to
  *                   something that is no file: this file fails
  *    -ENAMETOOLONG  the file system refuses the name: this file fails
+ *    -EALREADY      may_replace() has said so
  *    another negative errno value: nothing more can be written. */
 int commit_file(struct commit *commit, const struct commit_request *request,
                 struct text *reterr_message);
+
+/** What commit_file() would say now to a request, as far as names go: data is not looked at, and
+ *  nothing is made.  clean: as for outdirs_find().
+ *  Returns 0 if it would be written, or -EEXIST or -EALREADY with the reason. */
+int commit_check(struct commit *commit, const struct commit_request *request, bool clean,
+                 struct text *reterr_message);
+
+/** The output folder, if it is there: nothing is made.  clean: as for outdirs_find().
+ *  Returns its descriptor, borrowed until the next call here, or a negative errno value. */
+int commit_find(struct commit *commit, size_t root, const char *folder, bool clean);
+
+/** A thumbnail that is there stays as it is: no other source of this run gets its name.
+ *  Returns 0 or -ENOMEM. */
+int commit_keep(struct commit *commit, const struct stat *st);
+
+/** A source that lies anywhere, an output folder perhaps: it is never replaced from now on.
+ *  Returns 0 or -ENOMEM. */
+int commit_protect(struct commit *commit, const struct stat *st);
+
+/** Is it a thumbnail that this run has made or keeps; a source that was named or is protected; a
+ *  folder that the run reads sources from? */
+bool commit_has(const struct commit *commit, const struct stat *st);
+bool commit_is_source(const struct commit *commit, const struct stat *st);
+bool commit_is_read(const struct commit *commit, const struct stat *st);
 
 #endif

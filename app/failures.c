@@ -9,6 +9,7 @@
 #include "escape_priv.h"
 #include "ledger_priv.h"
 #include "outdir_priv.h"
+#include "plan_priv.h"
 #include "signals_priv.h"
 
 struct failures {
@@ -116,9 +117,7 @@ static int folder_of(struct failures *failures, size_t root)
 enum failures_verdict failures_judge(struct failures *failures, size_t root, const char *path,
                                      const struct stat *st)
 {
-    const struct ledger_source source = {
-        path, (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
-        (uint64_t)st->st_size};
+    const struct ledger_source source = {path, plan_time_ns(&st->st_mtim), (uint64_t)st->st_size};
     struct ledger *ledger = path[0] ? ledger_of(failures, root) : NULL;
     if (failures->options->retry_failed)
         return ledger && ledger_lists(ledger, path) ? FAILURES_TRY : FAILURES_NOT_LISTED;

@@ -16,26 +16,21 @@ static void job_free(struct job *job)
     pool_future_free(job->future);
     free(job->shown);
     free(job->source);
-    free(job->folder);
-    free(job->jpeg_name);
-    free(job->png_name);
+    free(job->origin);
+    free(job->note);
+    free(job->jpeg_path);
+    free(job->png_path);
     free(job);
 }
 
 /* FNV-1a. Two places with one key only wait for each other without need. */
-static uint64_t add_to_key(uint64_t key, const char *string)
+static uint64_t key_of(size_t root, const char *path)
 {
-    for (; *string; string++)
-        key = (key ^ (unsigned char)*string) * UINT64_C(0x100000001b3);
-    return (key ^ '/') * UINT64_C(0x100000001b3);
-}
-
-static uint64_t key_of(size_t root, const char *folder, const char *name)
-{
-    if (!name)
+    if (!path)
         return 0;
     uint64_t key = (UINT64_C(0xcbf29ce484222325) ^ root) * UINT64_C(0x100000001b3);
-    key = add_to_key(add_to_key(key, folder), name);
+    for (; *path; path++)
+        key = (key ^ (unsigned char)*path) * UINT64_C(0x100000001b3);
     return key != 0 ? key : 1;
 }
 
@@ -48,29 +43,31 @@ static char *copy_unless_empty(const struct text *text, bool *failed)
     return copy;
 }
 
-int jobs_add(struct jobs *jobs, struct plan *plan, size_t root, const char *shown,
-             const char *source, struct job **ret_job)
+int jobs_add(struct jobs *jobs, struct plan *plan, size_t root, const struct job_names *names,
+             struct job **ret_job)
 {
     struct job *job = calloc(1, sizeof(*job));
     bool failed = false;
     if (!job)
         return -ENOMEM;
     job->fd = -1;
-    job->shown = strdup(shown);
-    job->source = strdup(source);
-    job->folder = strdup(text_string(&plan->folder));
-    job->jpeg_name = copy_unless_empty(&plan->names.jpeg, &failed);
-    job->png_name = copy_unless_empty(&plan->names.png, &failed);
-    if (failed || !job->shown || !job->source || !job->folder) {
+    job->shown = strdup(names->shown);
+    job->source = strdup(names->source);
+    job->origin = strdup(names->origin);
+    job->note = strdup(names->note);
+    job->jpeg_path = copy_unless_empty(&plan->names.jpeg, &failed);
+    job->png_path = copy_unless_empty(&plan->names.png, &failed);
+    if (failed || !job->shown || !job->source || !job->origin || !job->note) {
         job_free(job);
         return -ENOMEM;
     }
     job->root = root;
-    job->keys[0] = key_of(root, job->folder, job->jpeg_name);
-    job->keys[1] = key_of(root, job->folder, job->png_name);
+    job->keys[0] = key_of(root, job->jpeg_path);
+    job->keys[1] = key_of(root, job->png_path);
     job->device = plan->st.st_dev;
     job->inode = plan->st.st_ino;
     job->mode = plan->st.st_mode;
+    job->mtime = plan->st.st_mtim;
     job->mtime_ns = plan_mtime_ns(plan);
     job->group = plan->st.st_gid;
     job->source_bytes = (uint64_t)plan->st.st_size;
@@ -135,9 +132,9 @@ struct job *jobs_released(const struct jobs *jobs)
     return NULL;
 }
 
-const char *job_name(const struct job *job, enum img_format format)
+const char *job_path(const struct job *job, enum img_format format)
 {
     if (format == IMG_FORMAT_JPEG)
-        return job->jpeg_name;
-    return format == IMG_FORMAT_PNG ? job->png_name : NULL;
+        return job->jpeg_path;
+    return format == IMG_FORMAT_PNG ? job->png_path : NULL;
 }

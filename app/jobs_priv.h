@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <imaging/imaging.h>
 #include <pool/pool.h>
@@ -20,15 +21,17 @@ struct job {
     struct job *earlier, *later;
     char *shown;     /* the source's path as it is reported */
     size_t root;     /* output root */
-    char *folder;    /* below it */
-    char *jpeg_name; /* NULL: cannot end as a JPEG */
-    char *png_name;
+    char *jpeg_path; /* below it; NULL: cannot end as a JPEG */
+    char *png_path;
     uint64_t keys[2]; /* of the places it may end in; 0: none */
     dev_t device;
     ino_t inode;
     mode_t mode;
     gid_t group;
     char *source; /* its path from the root folder on: what the ledger knows it by */
+    char *origin; /* the folder that its stamp speaks of */
+    char *note;   /* the stamp that its thumbnail gets */
+    struct timespec mtime;
     int64_t mtime_ns;
     uint64_t source_bytes;
     int fd;                     /* owned; -1: a pool has taken it */
@@ -39,6 +42,14 @@ struct job {
     struct pool_future *future; /* owned; set while the result is held */
 };
 
+/** What a job is called; borrowed. */
+struct job_names {
+    const char *shown;
+    const char *source;
+    const char *origin;
+    const char *note;
+};
+
 /** All zero is an empty list. */
 struct jobs {
     struct job *first, *last;
@@ -47,10 +58,10 @@ struct jobs {
 };
 
 /** Add a job for a plan whose verdict is PLAN_TRY.
- *  plan: its descriptor is taken.  shown, source: copied.
+ *  plan: its descriptor is taken.  shown, source, origin, note: copied.
  *  ret_job: borrowed; it lives in the list until jobs_remove().  Returns 0 or -ENOMEM. */
-int jobs_add(struct jobs *jobs, struct plan *plan, size_t root, const char *shown,
-             const char *source, struct job **ret_job);
+int jobs_add(struct jobs *jobs, struct plan *plan, size_t root, const struct job_names *names,
+             struct job **ret_job);
 
 void jobs_remove(struct jobs *jobs, struct job *job);
 void jobs_remove_all(struct jobs *jobs);
@@ -64,7 +75,7 @@ void jobs_hold(struct jobs *jobs, struct job *job, struct pool_future *future);
 /** A held job that has no earlier rival any more, or NULL. */
 struct job *jobs_released(const struct jobs *jobs);
 
-/** The output's name when it comes out in that format; NULL if that cannot be. */
-const char *job_name(const struct job *job, enum img_format format);
+/** Where the thumbnail belongs when it comes out in that format; NULL if that cannot be. */
+const char *job_path(const struct job *job, enum img_format format);
 
 #endif

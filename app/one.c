@@ -236,10 +236,11 @@ static int one_prepare(struct one *one, const struct options *options, struct te
     one->request = run_request(&one->options);
     one->outcome.request = &one->request;
     one->job = (struct job){.shown = one->inputs ? one->inputs->list[0].path : NULL,
-                            .folder = none,
-                            .jpeg_name = one->name,
-                            .png_name = one->name,
+                            .jpeg_path = one->name,
+                            .png_path = one->name,
                             .source = none, /* so that no ledger has it */
+                            .origin = none,
+                            .note = none, /* it is the user's, and no run's to replace */
                             .fd = -1};
     return r;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "escape_priv.h"
+#include "name_template_priv.h"
 #include "nearest_priv.h"
 
 #define BOX_MAX_PX      65535
@@ -178,9 +179,10 @@ static int apply_background(struct options *options, const char *value, struct t
 
 static int apply_name(struct options *options, const char *value, struct text *why)
 {
-    (void)why;
-    options->name = value;
-    return 0;
+    int r = name_template_check(value, why);
+    if (r == 0)
+        options->name = value;
+    return r;
 }
 
 static int add_glob(struct options *options, const char *pattern, bool include, struct text *why)

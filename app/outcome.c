@@ -20,11 +20,14 @@ int outcome_init(struct outcome *outcome, const struct options *options,
     int r = commit_create(inputs, read_folders, output_roots, options->sync, &outcome->commit);
     if (r == 0)
         r = failures_create(options, inputs, outcome->commit, report, &outcome->failures);
+    if (r == 0)
+        r = targets_create(options, inputs, outcome->commit, &outcome->targets);
     return r;
 }
 
 void outcome_done(struct outcome *outcome)
 {
+    outcome->targets = targets_free(outcome->targets);
     outcome->failures = failures_free(outcome->failures);
     outcome->commit = commit_free(outcome->commit);
 }
@@ -99,6 +102,12 @@ static void report_commit_failure(struct outcome *outcome, const struct job *job
                                   const char *words)
 {
     const bool files_own = error == -EEXIST || error == -ENAMETOOLONG;
+    if (error == -EALREADY) {
+        report_skipped(outcome->report, job->shown, words);
+        failures_settle(outcome->failures, job->root, job->source, job->mtime_ns,
+                        job->source_bytes);
+        return;
+    }
     const struct report_failure failure = {.slug = error == -EEXIST ? "collision"
                                                    : files_own      ? "bad-name"
                                                                     : "output",
@@ -152,45 +161,56 @@ static void settle_nonsense(struct outcome *outcome, const struct job *job, pid_
     report_and_note(outcome, job, &failure, 1);
 }
 
-static int settle_result(struct outcome *outcome, const struct job *job, struct pool_bytes value,
-                         pid_t worker_pid, bool last_try)
+/* Put the thumbnail in its place and report it. Returns 0, or -EAGAIN as outcome_settle(). */
+static int settle_thumbnail(struct outcome *outcome, const struct job *job,
+                            const struct thumb_reply *reply, struct pool_bytes image,
+                            pid_t worker_pid, bool last_try)
 {
-    struct thumb_reply reply;
-    struct pool_bytes image;
-    struct text output = TEXT_INIT, words = TEXT_INIT;
-    const char *name = NULL;
-    int r = thumb_reply_check(outcome->request, value, &reply, &image);
-    if (r == 0)
-        name = job_name(job, (enum img_format)reply.format);
-    if (r < 0 || !name) {
-        settle_nonsense(outcome, job, worker_pid);
-        return 0;
-    }
+    struct text output = TEXT_INIT, folder = TEXT_INIT, words = TEXT_INIT;
+    const char *path = job_path(job, (enum img_format)reply->format);
+    const char *name = target_split(path, &folder);
+    struct target_guard guard = {outcome->targets, job};
     const struct commit_request request = {.root = job->root,
-                                           .folder = job->folder,
+                                           .folder = text_string(&folder),
                                            .name = name,
                                            .source_device = job->device,
                                            .source_inode = job->inode,
                                            .source_mode = job->mode,
                                            .source_group = job->group,
                                            .data = image.data,
-                                           .size_bytes = image.size_bytes};
+                                           .size_bytes = image.size_bytes,
+                                           .may_replace = targets_may_replace,
+                                           .may_replace_data = &guard};
     const int64_t start_us = clock_us();
-    r = commit_file(outcome->commit, &request, &words);
+    int r = text_failed(&folder) ? -ENOMEM : commit_file(outcome->commit, &request, &words);
     const int64_t write_us = clock_us() - start_us;
     const bool again = !last_try && (r == -EMFILE || r == -ENFILE);
     if (r < 0 && !again) {
         report_commit_failure(outcome, job, r, text_string(&words));
     } else if (r == 0) {
         text_puts(&output, outcome->inputs->roots[job->root].path);
-        text_join(&output, job->folder);
-        text_join(&output, name);
-        report_success(outcome, job, &reply, text_string(&output), image.size_bytes, worker_pid,
+        text_join(&output, path);
+        report_success(outcome, job, reply, text_string(&output), image.size_bytes, worker_pid,
                        write_us);
     }
     text_done(&output);
+    text_done(&folder);
     text_done(&words);
     return again ? -EAGAIN : 0;
+}
+
+static int settle_result(struct outcome *outcome, const struct job *job, struct pool_bytes value,
+                         pid_t worker_pid, bool last_try)
+{
+    const struct pool_bytes note = {job->note, strlen(job->note)};
+    struct thumb_reply reply;
+    struct pool_bytes image;
+    if (thumb_reply_check(outcome->request, value, &reply, &image) < 0 ||
+        !job_path(job, (enum img_format)reply.format) || !thumb_note_is(image, note)) {
+        settle_nonsense(outcome, job, worker_pid);
+        return 0;
+    }
+    return settle_thumbnail(outcome, job, &reply, image, worker_pid, last_try);
 }
 
 /* Is the run being ended? A signal to the whole process group reaches the workers and us in any

@@ -10,6 +10,7 @@
 #include "inputs_priv.h"
 #include "jobs_priv.h"
 #include "report_priv.h"
+#include "targets_priv.h"
 #include "thumb_task_priv.h"
 
 /** All zero is fine for outcome_done(). */
@@ -18,6 +19,7 @@ struct outcome {
     struct report *report;
     struct commit *commit;               /* owned */
     struct failures *failures;           /* owned */
+    struct targets *targets;             /* owned */
     const struct thumb_request *request; /* what every task was asked; set before the first one */
     int timeout_ms;
     bool fatal; /* no further file can be made, and that has been reported */

@@ -42,6 +42,8 @@ struct outdirs {
     struct inode_set cleaned; /* folders whose leftovers are gone */
     struct open_folder open[OPEN_MAX_COUNT];
     unsigned long clock;
+    char *missing; /* the folder that was looked for last and is not there; NULL: none */
+    size_t missing_root;
 };
 
 int outdirs_create(const struct inputs *inputs, const struct inode_set *read_folders,
@@ -80,6 +82,7 @@ struct outdirs *outdirs_free(struct outdirs *outdirs)
     if (!outdirs)
         return NULL;
     outdirs_forget(outdirs);
+    free(outdirs->missing);
     inode_set_done(&outdirs->cleaned);
     free(outdirs);
     return NULL;
@@ -266,10 +269,16 @@ static enum making making_of(const struct outdirs *outdirs)
     return outdirs->sync ? MAKE_AND_SYNC : MAKE;
 }
 
+/* How a folder is opened. */
+struct manner {
+    enum making making;
+    bool clean; /* of leftovers, on the way too */
+};
+
 /* Step down from outdir->fd (consume) to folder. On failure *ret_length is how much of folder
  * was reached. */
-static int descend(struct outdirs *outdirs, const char *folder, struct outdir *outdir,
-                   size_t *ret_length)
+static int descend(struct outdirs *outdirs, const char *folder, struct manner manner,
+                   struct outdir *outdir, size_t *ret_length)
 {
     char name[NAME_MAX + 1];
     const char *at = folder;
@@ -280,7 +289,7 @@ static int descend(struct outdirs *outdirs, const char *folder, struct outdir *o
         outdir->device = st.st_dev;
         outdir->inode = st.st_ino;
         outdir->is_read |= inode_set_has(outdirs->read_folders, st.st_dev, st.st_ino);
-        if (remove_leftovers(outdirs, outdir) < 0) {
+        if (manner.clean && remove_leftovers(outdirs, outdir) < 0) {
             errno = ENOMEM;
             break;
         }
@@ -294,7 +303,7 @@ static int descend(struct outdirs *outdirs, const char *folder, struct outdir *o
         }
         memcpy(name, at, length);
         name[length] = '\0';
-        int fd = open_component(outdir->fd, name, making_of(outdirs));
+        int fd = open_component(outdir->fd, name, manner.making);
         if (fd < 0) {
             errno = -fd;
             break;
@@ -309,14 +318,22 @@ static int descend(struct outdirs *outdirs, const char *folder, struct outdir *o
     return r;
 }
 
-static int open_new(struct outdirs *outdirs, size_t index, const char *folder,
+static int open_root(const struct outdirs *outdirs, const struct output_root *root,
+                     struct manner manner)
+{
+    if (manner.making == MAKE_NEVER)
+        return outdirs_open_existing(root);
+    return root->parent_path ? open_thumbs_root(root, manner.making)
+                             : open_given_root(root, outdirs->sync);
+}
+
+static int open_new(struct outdirs *outdirs, size_t index, const char *folder, struct manner manner,
                     struct outdir *ret_outdir, struct text *message)
 {
     const struct output_root *root = &outdirs->inputs->roots[index];
     struct outdir outdir = {.is_read = false};
     struct stat st;
-    outdir.fd = root->parent_path ? open_thumbs_root(root, making_of(outdirs))
-                                  : open_given_root(root, outdirs->sync);
+    outdir.fd = open_root(outdirs, root, manner);
     if (outdir.fd < 0) {
         explain(message, root, "", outdir.fd);
         return outdir.fd;
@@ -329,7 +346,7 @@ static int open_new(struct outdirs *outdirs, size_t index, const char *folder,
         return r;
     }
     size_t length = 0;
-    r = descend(outdirs, folder, &outdir, &length);
+    r = descend(outdirs, folder, manner, &outdir, &length);
     if (r < 0) {
         char *reached = strndup(folder, length);
         explain(message, root, reached ? reached : "", r);
@@ -340,34 +357,79 @@ static int open_new(struct outdirs *outdirs, size_t index, const char *folder,
     return 0;
 }
 
-int outdirs_open(struct outdirs *outdirs, size_t root, const char *folder,
-                 struct outdir *ret_outdir, struct text *reterr_message)
+/* The slot that has the folder open, else the one that is to have it. */
+static struct open_folder *slot_for(struct outdirs *outdirs, size_t root, const char *folder,
+                                    bool *ret_is_open)
 {
     struct open_folder *oldest = &outdirs->open[0];
     for (size_t i = 0; i < OPEN_MAX_COUNT; i++) {
         struct open_folder *open = &outdirs->open[i];
         if (open->outdir.fd >= 0 && open->root == root && strcmp(open->folder, folder) == 0) {
-            open->used = ++outdirs->clock;
-            *ret_outdir = open->outdir;
-            return 0;
+            *ret_is_open = true;
+            return open;
         }
         if (open->outdir.fd < 0 || (oldest->outdir.fd >= 0 && open->used < oldest->used))
             oldest = open;
     }
-    open_folder_done(oldest);
-    char *copy = strdup(folder);
-    if (!copy) {
-        text_puts(reterr_message, strerror(ENOMEM));
-        return -ENOMEM;
+    *ret_is_open = false;
+    return oldest;
+}
+
+static void forget_missing(struct outdirs *outdirs)
+{
+    free(outdirs->missing);
+    outdirs->missing = NULL;
+}
+
+static int open_as(struct outdirs *outdirs, size_t root, const char *folder, struct manner manner,
+                   struct outdir *ret_outdir, struct text *message)
+{
+    bool is_open;
+    struct open_folder *slot = slot_for(outdirs, root, folder, &is_open);
+    if (!is_open) {
+        struct outdir outdir;
+        char *copy = strdup(folder);
+        if (!copy) {
+            text_puts(message, strerror(ENOMEM));
+            return -ENOMEM;
+        }
+        /* First: a folder more than are to be open would be one too many where they are short. */
+        if (manner.making != MAKE_NEVER)
+            open_folder_done(slot);
+        int r = open_new(outdirs, root, folder, manner, &outdir, message);
+        if (r < 0) {
+            free(copy);
+            return r;
+        }
+        open_folder_done(slot);
+        *slot = (struct open_folder){.outdir = outdir, .root = root, .folder = copy};
+        forget_missing(outdirs);
     }
-    int r = open_new(outdirs, root, folder, &oldest->outdir, reterr_message);
-    if (r < 0) {
-        free(copy);
-        return r;
-    }
-    oldest->folder = copy;
-    oldest->root = root;
-    oldest->used = ++outdirs->clock;
-    *ret_outdir = oldest->outdir;
+    slot->used = ++outdirs->clock;
+    *ret_outdir = slot->outdir;
     return 0;
+}
+
+int outdirs_open(struct outdirs *outdirs, size_t root, const char *folder,
+                 struct outdir *ret_outdir, struct text *reterr_message)
+{
+    const struct manner manner = {making_of(outdirs), true};
+    return open_as(outdirs, root, folder, manner, ret_outdir, reterr_message);
+}
+
+int outdirs_find(struct outdirs *outdirs, size_t root, const char *folder, bool clean,
+                 struct outdir *ret_outdir)
+{
+    const struct manner manner = {MAKE_NEVER, clean};
+    struct text unheard = TEXT_INIT;
+    if (outdirs->missing && outdirs->missing_root == root && strcmp(outdirs->missing, folder) == 0)
+        return -ENOENT;
+    int r = open_as(outdirs, root, folder, manner, ret_outdir, &unheard);
+    if (r == -ENOENT) {
+        forget_missing(outdirs);
+        outdirs->missing = strdup(folder); /* without memory it is looked for again */
+        outdirs->missing_root = root;
+    }
+    text_done(&unheard);
+    return r;
 }

@@ -40,6 +40,13 @@ struct outdirs *outdirs_free(struct outdirs *outdirs);
 int outdirs_open(struct outdirs *outdirs, size_t root, const char *folder,
                  struct outdir *ret_outdir, struct text *reterr_message);
 
+/** Open the folder below a root if it is there: nothing is made. A folder that was missing a moment
+ *  ago is not looked for again until outdirs_open() has opened another one.
+ *  clean: what killed runs left is removed, as by outdirs_open().
+ *  Returns 0, -ENOENT, or as outdirs_open(). */
+int outdirs_find(struct outdirs *outdirs, size_t root, const char *folder, bool clean,
+                 struct outdir *ret_outdir);
+
 /** Open a root that exists already; nothing is made.  Returns a descriptor, which is the caller's,
  *  or a negative errno value. */
 int outdirs_open_existing(const struct output_root *root);

@@ -22,8 +22,9 @@ static void plan_clear(struct plan *plan)
     memset(&plan->st, 0, sizeof(plan->st));
     plan->why = NULL;
     plan->slug = NULL;
+    plan->format = IMG_FORMAT_UNKNOWN;
     text_cut(&plan->message, 0);
-    text_cut(&plan->folder, 0);
+    text_cut(&plan->bad_name, 0);
     text_cut(&plan->names.jpeg, 0);
     text_cut(&plan->names.png, 0);
 }
@@ -32,7 +33,7 @@ void plan_done(struct plan *plan)
 {
     plan_clear(plan);
     text_done(&plan->message);
-    text_done(&plan->folder);
+    text_done(&plan->bad_name);
     text_done(&plan->names.jpeg);
     text_done(&plan->names.png);
 }
@@ -160,32 +161,73 @@ static int plan_settle_rivals(struct plan *plan, struct walk *walk, const char *
     return r;
 }
 
-int plan_make(struct plan *plan, struct walk *walk, const struct walk_entry *entry,
-              const struct inputs *inputs, enum img_format format, bool last_try)
+void plan_place(const struct options *options, const struct name_parts *parts,
+                enum img_format format, struct text *path, struct text *why)
+{
+    struct text name = TEXT_INIT;
+    if (options->name) {
+        name_template_apply(options->name, parts, format, path, why);
+        return;
+    }
+    plan_name(&name, parts->name, format);
+    text_puts(path, parts->dir);
+    text_join(path, text_string(&name));
+    if (text_failed(&name))
+        path->failed = true;
+    text_done(&name);
+}
+
+int plan_begin(struct plan *plan, const struct walk_entry *entry, const struct inputs *inputs,
+               const struct options *options, const char *source)
 {
     const struct input *input = &inputs->list[entry->input];
-    const char *name = entry->named ? input->base : entry->name;
-    const bool may_be_picture =
-        entry->named || img_format_from_extension(plan_extension(name)) != IMG_FORMAT_UNKNOWN;
+    struct text dir = TEXT_INIT;
     plan_clear(plan);
-    int r = plan_open(plan, entry, may_be_picture, last_try);
+    plan->name = entry->named ? input->base : entry->name;
+    plan->may_be_picture =
+        entry->named || img_format_from_extension(plan_extension(plan->name)) != IMG_FORMAT_UNKNOWN;
+    text_puts(&dir, input->prefix);
+    text_join(&dir, entry->folder);
+    const struct name_parts parts = {.dir = text_string(&dir),
+                                     .name = plan->name,
+                                     .source = source,
+                                     .box_width_px = options->box_width_px,
+                                     .box_height_px = options->box_height_px};
+    if (options->format != IMG_FORMAT_PNG)
+        plan_place(options, &parts, IMG_FORMAT_JPEG, &plan->names.jpeg, &plan->bad_name);
+    if (options->format != IMG_FORMAT_JPEG && plan->bad_name.length == 0)
+        plan_place(options, &parts, IMG_FORMAT_PNG, &plan->names.png, &plan->bad_name);
+    const bool failed = text_failed(&dir) || text_failed(&plan->names.jpeg) ||
+                        text_failed(&plan->names.png) || text_failed(&plan->bad_name);
+    text_done(&dir);
+    return failed ? -ENOMEM : 0;
+}
+
+int plan_make(struct plan *plan, struct walk *walk, const struct walk_entry *entry,
+              const struct options *options, bool last_try)
+{
+    int r = plan_open(plan, entry, plan->may_be_picture, last_try);
     if (r <= 0)
         return r;
-    const bool is_empty = !may_be_picture && plan->st.st_size == 0;
+    const bool is_empty = !plan->may_be_picture && plan->st.st_size == 0;
     plan->format = is_empty ? IMG_FORMAT_UNKNOWN : plan_probe(plan->fd);
-    if (!may_be_picture && plan->format == IMG_FORMAT_UNKNOWN)
+    if (!plan->may_be_picture && plan->format == IMG_FORMAT_UNKNOWN)
         return plan_skip(plan, plan->st.st_size == 0 ? "empty" : "not a picture");
     plan->verdict = PLAN_TRY;
     walk_mark_tried(walk);
-    text_puts(&plan->folder, input->prefix);
-    text_join(&plan->folder, entry->folder);
-    if (format != IMG_FORMAT_PNG)
-        plan_name(&plan->names.jpeg, name, IMG_FORMAT_JPEG);
-    if (format != IMG_FORMAT_JPEG)
-        plan_name(&plan->names.png, name, IMG_FORMAT_PNG);
-    r = plan_settle_rivals(plan, walk, name, format);
-    if (text_failed(&plan->folder) || text_failed(&plan->names.jpeg) ||
-        text_failed(&plan->names.png) || text_failed(&plan->message))
-        r = -ENOMEM;
-    return r;
+    if (plan->bad_name.length > 0)
+        plan_fail(plan, "bad-name", text_string(&plan->bad_name));
+    else if (!options->name)
+        r = plan_settle_rivals(plan, walk, plan->name, options->format);
+    else
+        r = 0;
+    return text_failed(&plan->message) ? -ENOMEM : r < 0 ? r : 0;
+}
+
+const char *plan_only_name(const struct plan *plan)
+{
+    if (plan->names.png.length == 0 || plan->format == IMG_FORMAT_JPEG) /* it has no transparency */
+        return plan->names.jpeg.length > 0 ? text_string(&plan->names.jpeg)
+                                           : text_string(&plan->names.png);
+    return plan->names.jpeg.length == 0 ? text_string(&plan->names.png) : NULL;
 }

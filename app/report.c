@@ -209,6 +209,27 @@ void report_made(struct report *report, const char *path, const struct report_th
     }
 }
 
+void report_up_to_date(struct report *report, const char *path, const char *output)
+{
+    report->counts.up_to_date++;
+    if (report->options->json) {
+        struct text *json = file_begin(report, path, "up_to_date");
+        json_open(json, "outputs", '[');
+        json_open(json, NULL, '{');
+        json_name(json, "path", output);
+        json_close(json, '}');
+        json_close(json, ']');
+        file_end(report);
+    } else if (report->options->verbose) {
+        struct text *line = line_begin(report);
+        text_puts(line, "up to date ");
+        add_shown(line, output);
+        text_puts(line, " from ");
+        add_shown(line, path);
+        line_end(report, false);
+    }
+}
+
 void report_skipped(struct report *report, const char *path, const char *why)
 {
     report->counts.skipped++;
@@ -287,6 +308,25 @@ void report_planned(struct report *report, const char *path, const char *output,
     line_end(report, false);
 }
 
+void report_pruned(struct report *report, const char *output, bool would)
+{
+    report->counts.pruned++;
+    struct text *line = line_begin(report);
+    if (report->options->json) {
+        json_open(line, NULL, '{');
+        json_string(line, "event", "pruned");
+        json_name(line, "path", output);
+        if (would)
+            json_bool(line, "dry_run", true);
+        json_close(line, '}');
+        line_end(report, false);
+    } else if (would || report->options->verbose) {
+        text_puts(line, would ? "would remove " : "removed ");
+        add_shown(line, output);
+        line_end(report, false);
+    }
+}
+
 static void say_aside(struct report *report, const char *event, const char *words)
 {
     if (report->options->json) {
@@ -337,7 +377,8 @@ void report_tick(struct report *report, uint64_t total)
 
 static uint64_t unfinished(const struct report_counts *counts)
 {
-    const uint64_t settled = counts->made + counts->planned + counts->skipped + counts->failed;
+    const uint64_t settled =
+        counts->made + counts->up_to_date + counts->planned + counts->skipped + counts->failed;
     return counts->inputs > settled ? counts->inputs - settled : 0;
 }
 
@@ -348,7 +389,7 @@ static void summary_json(struct report *report, uint64_t elapsed_ms, int signal,
     json_open(json, NULL, '{');
     json_string(json, "event", "summary");
     json_uint(json, "made", counts->made);
-    json_uint(json, "up_to_date", 0);
+    json_uint(json, "up_to_date", counts->up_to_date);
     json_uint(json, "skipped", counts->skipped);
     json_uint(json, "failed", counts->failed);
     json_thousandths(json, "seconds", elapsed_ms, 3);
@@ -359,6 +400,8 @@ static void summary_json(struct report *report, uint64_t elapsed_ms, int signal,
         json_uint(json, "worker_memory_peak", (uint64_t)peak_bytes);
     if (report->options->dry_run)
         json_uint(json, "planned", counts->planned);
+    if (report->options->prune)
+        json_uint(json, "pruned", counts->pruned);
     if (unfinished(counts) > 0)
         json_uint(json, "unfinished", unfinished(counts));
     if (signal)
@@ -405,9 +448,11 @@ static void summary_text(struct report *report, uint64_t elapsed_ms, int signal,
         text_printf(line, "%s%" PRIu64 " made%s", report->color_out ? COLOR_GREEN : "",
                     counts->made, report->color_out ? COLOR_RESET : "");
     add_count(line, counts->partial, "of them partial", "");
+    add_count(line, counts->up_to_date, "up to date", "");
     add_count(line, counts->skipped, "skipped", "");
     add_count(line, counts->failed, "failed", report->color_out ? COLOR_RED : "");
     add_count(line, unfinished(counts), "not finished", "");
+    add_count(line, counts->pruned, report->options->dry_run ? "would be removed" : "removed", "");
     if (elapsed_ms >= 95)
         text_printf(line, " in %" PRIu64 ".%" PRIu64 " s", (elapsed_ms + 50) / 1000,
                     (elapsed_ms + 50) / 100 % 10);

@@ -18,10 +18,12 @@ struct report;
 struct report_counts {
     uint64_t inputs; /* met by the walk */
     uint64_t made;
+    uint64_t up_to_date;
     uint64_t planned; /* with --dry-run */
     uint64_t skipped;
     uint64_t failed;
     uint64_t partial;      /* of those made */
+    uint64_t pruned;       /* thumbnails, no inputs; with --dry-run those that would be removed */
     uint64_t source_bytes; /* of the files made and failed */
 };
 
@@ -67,12 +69,19 @@ void report_start(struct report *report, unsigned workers, const char *confineme
 void report_input(struct report *report);
 
 void report_made(struct report *report, const char *path, const struct report_thumbnail *made);
+
+/** Its thumbnail, output, is there already, made from the same state by the same settings. */
+void report_up_to_date(struct report *report, const char *path, const char *output);
+
 void report_skipped(struct report *report, const char *path, const char *why);
 void report_failed(struct report *report, const char *path, const struct report_failure *failure);
 
 /** --dry-run: it would be made. or_output: the other name it may get; NULL: none. */
 void report_planned(struct report *report, const char *path, const char *output,
                     const char *or_output);
+
+/** A thumbnail of ours whose source is gone has been removed.  would: it would be (--dry-run). */
+void report_pruned(struct report *report, const char *output, bool would);
 
 /** Something that no file has suffered from. */
 void report_warning(struct report *report, const char *words);

@@ -28,8 +28,10 @@
 #include "lanes_priv.h"
 #include "outcome_priv.h"
 #include "plan_priv.h"
+#include "prune_priv.h"
 #include "report_priv.h"
 #include "signals_priv.h"
+#include "targets_priv.h"
 #include "thumb_task_priv.h"
 #include "thumb_worker_priv.h"
 #include "walk_priv.h"
@@ -67,6 +69,8 @@ struct run {
     struct report *report;
     struct text shown;
     struct text source; /* what the failures know it by */
+    struct text words;  /* reused */
+    bool *unread;       /* by PATH: a folder in it, or itself, could not be read */
     int64_t peak_bytes; /* of a worker's memory; -1: not known */
     unsigned relieved;  /* how often in a row descriptors were looked for in vain */
     bool walk_ended;
@@ -81,7 +85,7 @@ struct run {
 
     /* The item being handed to the pool. */
     struct thumb_request request;
-    struct pool_bytes field;
+    struct pool_bytes fields[2]; /* the request, the stamp */
     int fd;
 };
 
@@ -137,47 +141,118 @@ static bool is_settled_by_the_past(struct run *run, const struct walk_entry *ent
     return false;
 }
 
+/* Remember, or forget, a source that is settled without work. slug: NULL: it did not fail. */
+static void remember(struct run *run, const struct walk_entry *entry, const char *slug)
+{
+    const size_t root = run->inputs->list[entry->input].root;
+    const char *source = text_string(&run->source);
+    const int64_t mtime_ns = plan_mtime_ns(&run->plan);
+    const uint64_t size_bytes = (uint64_t)run->plan.st.st_size;
+    if (run->options->dry_run)
+        return;
+    if (slug)
+        failures_note(run->outcome.failures, root, source, mtime_ns, size_bytes, slug, 0);
+    else
+        failures_settle(run->outcome.failures, root, source, mtime_ns, size_bytes);
+}
+
+static void settle_skipped(struct run *run, const struct walk_entry *entry, const char *why)
+{
+    report_skipped(run->report, text_string(&run->shown), why);
+    remember(run, entry, NULL);
+}
+
+static void settle_failed(struct run *run, const struct walk_entry *entry, const char *slug,
+                          const char *words)
+{
+    const struct report_failure failure = {.slug = slug, .words = words};
+    report_failed(run->report, text_string(&run->shown), &failure);
+    remember(run, entry, slug);
+}
+
+static void settle_up_to_date(struct run *run, const struct walk_entry *entry, const char *output)
+{
+    const size_t root = run->inputs->list[entry->input].root;
+    text_cut(&run->words, 0);
+    text_puts(&run->words, run->inputs->roots[root].path);
+    text_join(&run->words, output);
+    report_up_to_date(run->report, text_string(&run->shown), text_string(&run->words));
+    remember(run, entry, NULL);
+}
+
+/* Plan what to do with a file. ret_output: its thumbnail, if that is up to date: then there is no
+ * verdict.  Returns as plan_make(). */
+static int plan_file(struct run *run, const struct walk_entry *entry, const char **ret_output)
+{
+    struct targets *targets = run->outcome.targets;
+    const bool looks = !run->options->retry_failed;
+    struct plan *plan = &run->plan;
+    int r = plan_begin(plan, entry, run->inputs, run->options, text_string(&run->source));
+    if (r == 0)
+        r = targets_begin(targets, entry);
+    /* What is no picture by its name is opened first: most of it is none. */
+    if (r == 0 && looks && plan->may_be_picture)
+        r = targets_look(targets, entry, plan, ret_output);
+    if (r == 0) {
+        r = plan_make(plan, run->walk, entry, run->options, false);
+        if (r == 0 && looks && !plan->may_be_picture && plan->verdict == PLAN_TRY)
+            r = targets_look(targets, entry, plan, ret_output);
+    }
+    if (r > 0)
+        walk_mark_tried(run->walk);
+    return r < 0 ? r : 0;
+}
+
+/* A file that could be tried: does what is there stand against it? Returns 1 if not, 0 with its
+ * outcome, or -ENOMEM. */
+static int settle_target(struct run *run, const struct walk_entry *entry)
+{
+    enum target_verdict verdict;
+    text_cut(&run->words, 0);
+    int r = targets_settle(run->outcome.targets, entry, &run->plan, &verdict, &run->words);
+    if (r < 0)
+        return r;
+    if (verdict == TARGET_KEPT)
+        settle_skipped(run, entry, text_string(&run->words));
+    else if (verdict == TARGET_COLLISION)
+        settle_failed(run, entry, "collision", text_string(&run->words));
+    return verdict == TARGET_MAKE;
+}
+
 /* Settle an entry without work, if it can be. Returns 1 if it is to be tried, 0 if not, -EAGAIN
  * to come again when others have given descriptors back, or -ENOMEM. */
 static int consider(struct run *run, const struct walk_entry *entry)
 {
-    struct report_failure failure = {.slug = "unreadable"};
+    const char *output = NULL;
     int r = 0;
     text_cut(&run->shown, 0);
     text_cut(&run->source, 0);
     plan_shown(&run->shown, run->inputs, entry);
-    if (entry->kind == WALK_FILE)
-        r = plan_make(&run->plan, run->walk, entry, run->inputs, run->options->format, false);
     failures_path(&run->source, run->inputs, entry);
     if (text_failed(&run->shown) || text_failed(&run->source))
         r = -ENOMEM;
+    else if (entry->kind == WALK_FILE)
+        r = plan_file(run, entry, &output);
     if (r == -EAGAIN)
         walk_unget(run->walk);
     if (r < 0)
         return r;
     report_input(run->report);
-    const char *path = text_string(&run->shown);
     if (entry->kind == WALK_SKIPPED) {
-        report_skipped(run->report, path, entry->why);
+        report_skipped(run->report, text_string(&run->shown), entry->why);
     } else if (entry->kind == WALK_FAILED) {
-        failure.words = strerror(-entry->error);
-        report_failed(run->report, path, &failure);
+        const struct report_failure failure = {.slug = "unreadable",
+                                               .words = strerror(-entry->error)};
+        run->unread[entry->input] = true;
+        report_failed(run->report, text_string(&run->shown), &failure);
+    } else if (output) {
+        settle_up_to_date(run, entry, output);
     } else if (run->plan.verdict == PLAN_SKIPPED) {
-        report_skipped(run->report, path, run->plan.why);
-        if (!run->options->dry_run)
-            failures_settle(run->outcome.failures, run->inputs->list[entry->input].root,
-                            text_string(&run->source), plan_mtime_ns(&run->plan),
-                            (uint64_t)run->plan.st.st_size);
+        settle_skipped(run, entry, run->plan.why);
     } else if (run->plan.verdict == PLAN_FAILED) {
-        failure.slug = run->plan.slug;
-        failure.words = text_string(&run->plan.message);
-        report_failed(run->report, path, &failure);
-        if (!run->options->dry_run)
-            failures_note(run->outcome.failures, run->inputs->list[entry->input].root,
-                          text_string(&run->source), plan_mtime_ns(&run->plan),
-                          (uint64_t)run->plan.st.st_size, failure.slug, 0);
+        settle_failed(run, entry, run->plan.slug, text_string(&run->plan.message));
     } else {
-        return !is_settled_by_the_past(run, entry);
+        return is_settled_by_the_past(run, entry) ? 0 : settle_target(run, entry);
     }
     return 0;
 }
@@ -236,8 +311,11 @@ static int pull(struct run *run)
         return r;
     const size_t root = run->inputs->list[input].root;
     const enum lane lane = lanes_of(run->lanes, run->plan.format);
-    r = jobs_add(&run->jobs, &run->plan, root, text_string(&run->shown), text_string(&run->source),
-                 &job);
+    const struct job_names names = {.shown = text_string(&run->shown),
+                                    .source = text_string(&run->source),
+                                    .origin = targets_origin(run->outcome.targets),
+                                    .note = targets_stamp(run->outcome.targets, &run->plan)};
+    r = names.note ? jobs_add(&run->jobs, &run->plan, root, &names, &job) : -ENOMEM;
     if (r < 0)
         return r;
     job->is_picture = run->plan.format != IMG_FORMAT_UNKNOWN;
@@ -273,14 +351,20 @@ static int source_next(void *data, struct pool_item *ret_item)
     struct job *job = run_is_over(run) ? NULL : lanes_next(run->lanes, run->lane);
     if (!job)
         return 0;
+    targets_hand_out(job);
     failures_begin(run->outcome.failures, job->root, job->source, job->mtime_ns, job->source_bytes);
     if (job->is_picture)
         lanes_read_ahead(run->lanes, job);
     run->fd = job->fd;
     job->fd = -1; /* the pool takes it */
-    run->field = (struct pool_bytes){&run->request, sizeof(run->request)};
+    run->request.has_state = true;
+    run->request.mtime_sec = job->mtime.tv_sec;
+    run->request.mtime_nsec = (uint32_t)job->mtime.tv_nsec;
+    run->request.source_bytes = job->source_bytes;
+    run->fields[0] = (struct pool_bytes){&run->request, sizeof(run->request)};
+    run->fields[1] = (struct pool_bytes){job->note, strlen(job->note)};
     *ret_item = (struct pool_item){
-        .fields = &run->field, .field_count = 1, .fds = &run->fd, .fd_count = 1, .user = job};
+        .fields = run->fields, .field_count = 2, .fds = &run->fd, .fd_count = 1, .user = job};
     return 1;
 }
 
@@ -433,6 +517,22 @@ static struct thumb_request request_of(const struct options *options)
     return request;
 }
 
+/* --prune, when the run has met all its sources. */
+static void prune(struct run *run)
+{
+    const struct prune prune = {.options = run->options,
+                                .inputs = run->inputs,
+                                .commit = run->outcome.commit,
+                                .origins = targets_origins(run->outcome.targets),
+                                .report = run->report,
+                                .unread = run->unread};
+    if (!run->options->prune || !run->walk_ended || run_is_over(run))
+        return;
+    int r = prune_outputs(&prune);
+    if (r < 0)
+        run_fatal(run, "cannot go on", r);
+}
+
 static void work(struct run *run)
 {
     const struct options *options = run->options;
@@ -451,6 +551,7 @@ static void work(struct run *run)
     assert(run->jobs.count == 0 || run_is_over(run));
     jobs_remove_all(&run->jobs);
     run->peak_bytes = lanes_end(run->lanes);
+    prune(run);
     failures_close(run->outcome.failures, !run_is_over(run));
 }
 
@@ -463,21 +564,19 @@ static void rehearse(struct run *run)
     while ((r = next_to_try(run, &input)) == 1) {
         const char *root_path = run->inputs->roots[run->inputs->list[input].root].path;
         const struct plan_names *names = &run->plan.names;
-        /* A JPEG has no transparency; of others only the decoder knows. */
-        const bool both =
-            names->jpeg.length > 0 && names->png.length > 0 && run->plan.format != IMG_FORMAT_JPEG;
+        const char *only = plan_only_name(&run->plan);
         text_cut(&output, 0);
         text_puts(&output, root_path);
-        text_join(&output, text_string(&run->plan.folder));
         text_cut(&other, 0);
-        text_puts(&other, text_string(&output));
-        text_join(&output, text_string(names->jpeg.length > 0 ? &names->jpeg : &names->png));
+        text_puts(&other, root_path);
+        text_join(&output, only ? only : text_string(&names->jpeg));
         text_join(&other, text_string(&names->png));
         report_planned(run->report, text_string(&run->shown), text_string(&output),
-                       both ? text_string(&other) : NULL);
+                       only ? NULL : text_string(&other));
     }
     if (r < 0)
         run_fatal(run, "cannot go on", r);
+    prune(run);
     text_done(&output);
     text_done(&other);
 }
@@ -512,6 +611,9 @@ static int run_prepare(struct run *run)
                                               .globs = run->globs,
                                               .outputs = &run->output_roots,
                                               .read_folders = &run->read_folders};
+    run->unread = calloc(run->inputs->count + 1, sizeof(*run->unread));
+    if (!run->unread)
+        return -ENOMEM;
     r = inputs_register(run->inputs, &run->read_folders);
     if (r == 0)
         r = inputs_register_roots(run->inputs, &run->output_roots);
@@ -538,6 +640,8 @@ static void run_done(struct run *run)
     plan_done(&run->plan);
     text_done(&run->shown);
     text_done(&run->source);
+    text_done(&run->words);
+    free(run->unread);
     inode_set_done(&run->read_folders);
     inode_set_done(&run->output_roots);
     inputs_free(run->inputs);
@@ -550,7 +654,8 @@ static int exit_code_of(const struct run *run, int signal_number)
     if (signal_number)
         return EXIT_SIGNAL_BASE + signal_number;
     assert(run->fatal || run->outcome.fatal ||
-           counts->inputs == counts->made + counts->planned + counts->skipped + counts->failed);
+           counts->inputs == counts->made + counts->up_to_date + counts->planned + counts->skipped +
+                                 counts->failed);
     if (run->fatal || run->outcome.fatal)
         return EXIT_CANNOT_GO_ON;
     if (out_error == -EPIPE)

@@ -80,6 +80,14 @@ static bool same_state(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* Is it still what the host has looked at? */
+static bool is_expected(const struct thumb_request *request, const struct stat *st)
+{
+    return !request->has_state || (st->st_mtim.tv_sec == request->mtime_sec &&
+                                   st->st_mtim.tv_nsec == (long)request->mtime_nsec &&
+                                   (uint64_t)st->st_size == request->source_bytes);
+}
+
 /* Room for so many bytes; those that were there are lost when it grows. */
 static bool reserve(struct thumb_worker *worker, size_t size_bytes)
 {
@@ -114,14 +122,17 @@ static int read_rest(struct pool_call *call, struct thumb_worker *worker, size_t
 /* Read all of it once; of what does not begin like a picture, however long it is, only the
  * beginning. Returns 0 with what was read, 1 if it changed meanwhile, or a failure that is already
  * explained. */
-static int read_once(struct pool_call *call, struct thumb_worker *worker, uint64_t most_bytes,
-                     size_t *ret_size_bytes)
+static int read_once(struct pool_call *call, struct thumb_worker *worker,
+                     const struct thumb_request *request, size_t *ret_size_bytes)
 {
+    const uint64_t most_bytes = thumb_source_bytes_max(request->memory_bytes);
     const int fd = pool_call_fd(call, 0);
     struct stat before, after;
     size_t filled = 0;
     if (fstat(fd, &before) < 0)
         return fail_read(call, errno);
+    if (!is_expected(request, &before))
+        return 1;
     const uint64_t size_bytes = before.st_size > 0 ? (uint64_t)before.st_size : 0;
     if (!reserve(worker, FIRST_READ_BYTES))
         return pool_call_fail(call, -ENOMEM, "out-of-memory\tno memory for a file's beginning");
@@ -153,10 +164,9 @@ static int read_once(struct pool_call *call, struct thumb_worker *worker, uint64
 static int read_source(struct pool_call *call, struct thumb_worker *worker,
                        const struct thumb_request *request, size_t *ret_size_bytes)
 {
-    const uint64_t most_bytes = thumb_source_bytes_max(request->memory_bytes);
     int r = 1;
     for (int attempt = 0; attempt < READ_ATTEMPTS && r > 0; attempt++)
-        r = read_once(call, worker, most_bytes, ret_size_bytes);
+        r = read_once(call, worker, request, ret_size_bytes);
     return r > 0 ? pool_call_fail(call, -ESTALE, CHANGED) : r;
 }
 

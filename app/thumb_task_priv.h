@@ -40,6 +40,11 @@ struct thumb_request {
     uint32_t fail_on;      /* enum img_fail_on */
     uint32_t fast;         /* a bool */
     uint32_t cpu_seconds;  /* of a confined worker; 0: no limit */
+    /* The state that the source must have when it is read: the note speaks of it. */
+    uint32_t has_state; /* a bool; false: any will do */
+    uint32_t mtime_nsec;
+    int64_t mtime_sec;
+    uint64_t source_bytes;
 };
 
 struct thumb_reply {

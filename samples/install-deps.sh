@@ -18,13 +18,14 @@ libdeflate-dev                                    checksums and compression of P
 liblcms2-dev                                      colour profiles
 libvips-dev                                       all other formats
 libseccomp-dev                                    confines the workers
+nettle-dev                                        fingerprints of names and settings
 libuv1-dev                                        the sample of an event loop
 libcurl4-openssl-dev|libcurl4-gnutls-dev|libcurl4-nss-dev  the sample that fetches web pages
 libcmocka-dev                                     the tests
 spin                                              checks the model of how host and workers talk
 '
 tools='gcc cmake ninja pkg-config spin'                   # the same for systems without these packages
-modules='libjpeg libpng libdeflate lcms2 vips libseccomp libuv libcurl cmocka'  # as pkg-config calls them
+modules='libjpeg libpng libdeflate lcms2 vips libseccomp nettle libuv libcurl cmocka'  # as pkg-config calls them
 
 say() {
     echo "install-deps: $*"

@@ -19,7 +19,7 @@ qemu-user              qemu-aarch64|qemu-aarch64-static  runs what it makes
 '
 # Unpacked into the folder, with all that they depend on: samples/install-deps.sh says what for.
 libraries='libc6-dev libjpeg-dev libpng-dev libdeflate-dev liblcms2-dev libvips-dev libseccomp-dev
-    libuv1-dev libcurl4-openssl-dev libcmocka-dev'
+    nettle-dev libuv1-dev libcurl4-openssl-dev libcmocka-dev'
 
 # Left out: programs of tests, as ctest names them, and why.
 programs='
@@ -30,6 +30,9 @@ test_thumbpool_bombs       likewise
 test_thumbpool_failures    likewise
 test_thumbpool_faults      likewise
 test_thumbpool_one         likewise
+test_thumbpool_names       likewise
+test_thumbpool_prune       likewise
+test_thumbpool_reruns      likewise
 test_thumbpool_siege       likewise
 test_app_sandbox           likewise
 test_pool_event            shares memory; qemu-user has no robust futexes, without which it is refused

@@ -168,14 +168,17 @@ static bool string_is(const struct json_value *object, const char *path, const c
     return value && value->type == JSON_STRING && strcmp(value->string, string) == 0;
 }
 
-static void count_status(const struct json_value *event, double *made, double *skipped,
-                         double *failed)
+static void count_status(const struct json_value *event, double *made, double *up_to_date,
+                         double *skipped, double *failed)
 {
     assert_true(json_get(event, "path") || json_get(event, "path_b64"));
     if (string_is(event, "status", "made")) {
         (*made)++;
         assert_true(json_count(json_get(event, "outputs")) >= 1);
         assert_int_equal(json_get(event, "ms/decode")->type, JSON_NUMBER);
+    } else if (string_is(event, "status", "up_to_date")) {
+        (*up_to_date)++;
+        assert_int_equal(json_count(json_get(event, "outputs")), 1);
     } else if (string_is(event, "status", "skipped")) {
         (*skipped)++;
         assert_non_null(json_get(event, "why"));
@@ -191,7 +194,7 @@ static void count_status(const struct json_value *event, double *made, double *s
 struct json_value **program_events(const struct program_result *result, size_t *ret_count)
 {
     size_t count = 0;
-    double made = 0, skipped = 0, failed = 0;
+    double made = 0, up_to_date = 0, skipped = 0, failed = 0, pruned = 0;
     struct json_value **events = keep(calloc(result->out_bytes + 1, sizeof(*events)));
     for (const char *line = result->out; *line;) {
         const size_t length = strcspn(line, "\n");
@@ -201,7 +204,9 @@ struct json_value **program_events(const struct program_result *result, size_t *
             fail_msg("no JSON: %.*s", (int)length, line);
         assert_int_equal(json_get(events[count], "event")->type, JSON_STRING);
         if (string_is(events[count], "event", "file"))
-            count_status(events[count], &made, &skipped, &failed);
+            count_status(events[count], &made, &up_to_date, &skipped, &failed);
+        else if (string_is(events[count], "event", "pruned"))
+            pruned++;
         count++;
         line += length + 1;
     }
@@ -211,9 +216,13 @@ struct json_value **program_events(const struct program_result *result, size_t *
     assert_int_equal(json_get(events[0], "inputs")->type, JSON_NULL);
     assert_true(string_is(summary, "event", "summary"));
     assert_true(json_get(summary, "made")->number == made);
-    assert_true(json_get(summary, "up_to_date")->number == 0);
+    assert_true(json_get(summary, "up_to_date")->number == up_to_date);
     assert_true(json_get(summary, "skipped")->number == skipped);
     assert_true(json_get(summary, "failed")->number == failed);
+    if (json_get(summary, "pruned"))
+        assert_true(json_get(summary, "pruned")->number == pruned);
+    else
+        assert_true(pruned == 0);
     assert_int_equal(json_get(summary, "seconds")->type, JSON_NUMBER);
     *ret_count = count;
     return events;

@@ -244,7 +244,7 @@ static void what_is_no_file_is_skipped_without_waiting(void **state)
     const bool device = mknod(scratch("in/device.jpg"), S_IFCHR | 0600, makedev(5, 0)) == 0;
     for (unsigned follow = 0; follow < 2; follow++) {
         struct program_result result =
-            program_run("in", "--json", follow ? "--follow" : "-v", NULL);
+            program_run("in", "--json", "--overwrite=always", follow ? "--follow" : "-v", NULL);
         expect_exit(&result, 0);
         assert_true(result.took_ms < scaled(3000));
         assert_true(summary_of(&result, "made") == 1);
@@ -284,7 +284,7 @@ static void pictures_at_the_end_of_very_long_paths_are_made(void **state)
     for (unsigned again = 0; again < 2; again++) {
         struct program_result result = program_run("in", "--json", NULL);
         expect_exit(&result, 1);
-        assert_true(summary_of(&result, "made") == 1);
+        assert_true(summary_of(&result, again ? "up_to_date" : "made") == 1);
         assert_string_equal(error_of(&result, "bad.jpg"), "not-an-image");
     }
 }

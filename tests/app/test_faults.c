@@ -51,7 +51,8 @@ static void a_file_that_takes_too_long_fails(void **state)
     make_jpeg(scratch("in/quick.jpg"), 300, 200, 2);
     for (size_t b = 0; b < 3; b++) {
         struct program_result result =
-            program_run("in", "--json", "--timeout", "0.1", "--backend", backends[b], NULL);
+            program_run("in", "--json", "--timeout", "0.1", "--overwrite=always", "--backend",
+                        backends[b], NULL);
         expect_exit(&result, 1);
         assert_string_equal(error_of(&result, "0-slow.jpg"), "timeout");
         assert_string_equal(string_of(program_file(&result, "quick.jpg"), "status"), "made");
@@ -101,7 +102,8 @@ static void a_signal_ends_the_run_within_a_second(void **state)
 static void a_signal_ends_a_long_task_too(void **state)
 {
     (void)state;
-    static const char *const args[] = {"in", "--json", "--backend", "serial", NULL};
+    static const char *const args[] = {"in",        "--json", "--overwrite=always",
+                                       "--backend", "serial", NULL};
     make_folder(scratch("in"));
     make_slow_jpeg(scratch("in/slow.jpg"), 6000, 6000, 1);
     struct program program = program_start(&ordinary, args);
@@ -268,7 +270,9 @@ static void a_full_disk_ends_the_run_with_one_cause(void **state)
     expect_exit(&result, 0);
     assert_int_equal(check_outputs(scratch("out")), 36);
     assert_int_equal(mount(NULL, scratch("out"), NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
-    result = program_run("in", "-o", "out", NULL);
+    result = program_run("in", "-o", "out", NULL); /* there is nothing to write */
+    expect_exit(&result, 0);
+    result = program_run("in", "-o", "out", "--overwrite=always", NULL);
     expect_exit(&result, 3);
     assert_non_null(strstr(result.err, "Read-only file system"));
     assert_int_equal(umount(scratch("out")), 0);
@@ -285,16 +289,16 @@ static void few_descriptors_are_enough(void **state)
     }
     for (size_t b = 0; b < 3; b++) {
         const struct program_setup setup = {.open_limit = 32};
-        struct program_result result =
-            program_run_with(&setup, "in", "--json", "-j2", "--backend", backends[b], NULL);
+        struct program_result result = program_run_with(
+            &setup, "in", "--json", "-j2", "--overwrite=always", "--backend", backends[b], NULL);
         expect_exit(&result, 0);
         assert_true(summary_of(&result, "made") == 56);
     }
     /* So few are left that sources and folders cannot be opened while others are in flight. */
     for (int left = 24; left > 1; left--) {
         const struct program_setup setup = {.open_limit = 100, .free_fds = left};
-        struct program_result result =
-            program_run_with(&setup, "in", "--json", "-j4", "--backend", "thread", NULL);
+        struct program_result result = program_run_with(
+            &setup, "in", "--json", "-j4", "--overwrite=always", "--backend", "thread", NULL);
         if (result.exit_code == 3) { /* not even one at a time */
             assert_non_null(strstr(result.err, "Too many open files"));
             assert_true(left < 9);

@@ -4,16 +4,15 @@
 
 #include "isolate.h"
 
-static struct job *add(struct jobs *jobs, size_t root, const char *folder, const char *jpeg,
-                       const char *png)
+static struct job *add(struct jobs *jobs, size_t root, const char *jpeg, const char *png)
 {
+    const struct job_names names = {"shown", "/shown", "/", "note"};
     struct plan plan;
     struct job *job = NULL;
     plan_init(&plan);
-    text_puts(&plan.folder, folder);
     text_puts(&plan.names.jpeg, jpeg);
     text_puts(&plan.names.png, png);
-    assert_int_equal(jobs_add(jobs, &plan, root, "shown", "/shown", &job), 0);
+    assert_int_equal(jobs_add(jobs, &plan, root, &names, &job), 0);
     plan_done(&plan);
     return job;
 }
@@ -22,21 +21,21 @@ static void rivals_are_those_that_may_get_one_name(void **state)
 {
     (void)state;
     struct jobs jobs = {0};
-    struct job *first = add(&jobs, 0, "f", "a.png.jpg", "a.png");
-    struct job *same = add(&jobs, 0, "f", "a.png.jpg", "a.png.jpg.png");
-    struct job *other_folder = add(&jobs, 0, "g", "a.png.jpg", "");
-    struct job *other_root = add(&jobs, 1, "f", "a.png.jpg", "");
-    struct job *crossed = add(&jobs, 0, "f", "a.png", "");
-    struct job *split = add(&jobs, 0, "f/a.png", "jpg", "");
+    struct job *first = add(&jobs, 0, "f/a.png.jpg", "f/a.png");
+    struct job *same = add(&jobs, 0, "f/a.png.jpg", "f/a.png.jpg.png");
+    struct job *other_folder = add(&jobs, 0, "g/a.png.jpg", "");
+    struct job *other_root = add(&jobs, 1, "f/a.png.jpg", "");
+    struct job *crossed = add(&jobs, 0, "f/a.png", "");
+    struct job *split = add(&jobs, 0, "f/a.png/jpg", "");
     assert_false(jobs_has_rival(first));
     assert_true(jobs_has_rival(same));
     assert_false(jobs_has_rival(other_folder));
     assert_false(jobs_has_rival(other_root));
     assert_true(jobs_has_rival(crossed));
     assert_false(jobs_has_rival(split));
-    assert_string_equal(job_name(first, IMG_FORMAT_PNG), "a.png");
-    assert_null(job_name(crossed, IMG_FORMAT_PNG));
-    assert_null(job_name(crossed, IMG_FORMAT_GIF));
+    assert_string_equal(job_path(first, IMG_FORMAT_PNG), "f/a.png");
+    assert_null(job_path(crossed, IMG_FORMAT_PNG));
+    assert_null(job_path(crossed, IMG_FORMAT_GIF));
     jobs_remove(&jobs, first);
     assert_false(jobs_has_rival(same));
     assert_false(jobs_has_rival(crossed));
@@ -69,9 +68,9 @@ static void held_results_are_released_in_order(void **state)
         assert_int_equal(pool_submit(pool, "nothing", &item, NULL, &futures[i]), 0);
 
     struct jobs jobs = {0};
-    struct job *a = add(&jobs, 0, "", "x.jpg", "");
-    struct job *b = add(&jobs, 0, "", "x.jpg", "x.png");
-    struct job *c = add(&jobs, 0, "", "x.jpg", "x.png");
+    struct job *a = add(&jobs, 0, "x.jpg", "");
+    struct job *b = add(&jobs, 0, "x.jpg", "x.png");
+    struct job *c = add(&jobs, 0, "x.jpg", "x.png");
     jobs_hold(&jobs, c, futures[2]);
     assert_null(jobs_released(&jobs));
     jobs_hold(&jobs, b, futures[1]);

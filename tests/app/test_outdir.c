@@ -222,6 +222,42 @@ static void leftovers_of_killed_runs_are_removed_and_nothing_else(void **state)
     fixture_done(&fixture);
 }
 
+static void a_look_for_a_folder_makes_none(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct outdir outdir, found;
+    fixture_init(&fixture, "out");
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "a/b", true, &found), -ENOENT);
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "", true, &found), -ENOENT);
+    assert_false(file_exists("out"));
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "a/b", true, &found), -ENOENT);
+    /* Made meanwhile: it is not looked for again at once, but found when another was opened. */
+    assert_int_equal(open_dir(&fixture, "a/b", &outdir), 0);
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "a/b", true, &found), 0);
+    assert_int_equal(found.fd, outdir.fd);
+    outdirs_forget(fixture.outdirs);
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "a", true, &found), 0);
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "a/b/c", true, &found), -ENOENT);
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "a/b", true, &found), 0);
+    assert_true(found.inode == outdir.inode);
+    /* Never through a link. */
+    make_folder(scratch("aside"));
+    assert_int_equal(symlink("../aside", "out/link"), 0);
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "link", true, &found), -EEXIST);
+    /* Leftovers go when that is wanted. */
+    write_text("out/.thumbpool-4194303-1.tmp", "of a process that cannot be");
+    outdirs_forget(fixture.outdirs);
+    fixture_done(&fixture);
+    fixture_init(&fixture, "out");
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "", false, &found), 0);
+    assert_true(file_exists("out/.thumbpool-4194303-1.tmp"));
+    outdirs_forget(fixture.outdirs);
+    assert_int_equal(outdirs_find(fixture.outdirs, 0, "", true, &found), 0);
+    assert_false(file_exists("out/.thumbpool-4194303-1.tmp"));
+    fixture_done(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -230,6 +266,7 @@ int main(int argc, char **argv)
         TEST(links_lead_nowhere),
         TEST(a_folder_that_was_exchanged_is_not_used),
         TEST(folders_that_are_read_are_marked),
+        TEST(a_look_for_a_folder_makes_none),
         TEST(leftovers_of_killed_runs_are_removed_and_nothing_else),
     };
     return test_run("app outdir", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);

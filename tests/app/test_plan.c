@@ -42,6 +42,14 @@ static void names_say_the_format_once(void **state)
     }
 }
 
+static int make_plan(struct plan *plan, struct walk *walk, const struct walk_entry *entry,
+                     const struct inputs *inputs, enum img_format format)
+{
+    const struct options options = {.format = format, .box_width_px = 256, .box_height_px = 256};
+    assert_int_equal(plan_begin(plan, entry, inputs, &options, ""), 0);
+    return plan_make(plan, walk, entry, &options, true);
+}
+
 /* The verdicts on everything below "in", one line each. */
 static char *plan_all(const char *path, enum img_format format)
 {
@@ -59,14 +67,14 @@ static char *plan_all(const char *path, enum img_format format)
         text_cut(&shown, 0);
         plan_shown(&shown, inputs, &entry);
         text_puts(&lines, text_string(&shown));
-        assert_int_equal(plan_make(&plan, walk, &entry, inputs, format, true), 0);
+        assert_int_equal(make_plan(&plan, walk, &entry, inputs, format), 0);
         if (plan.verdict == PLAN_SKIPPED)
             text_printf(&lines, " skipped (%s)\n", plan.why);
         else if (plan.verdict == PLAN_FAILED)
             text_printf(&lines, " %s\n", plan.slug);
         else
-            text_printf(&lines, " [%s] [%s] [%s]\n", text_string(&plan.folder),
-                        text_string(&plan.names.jpeg), text_string(&plan.names.png));
+            text_printf(&lines, " [%s] [%s]\n", text_string(&plan.names.jpeg),
+                        text_string(&plan.names.png));
     }
     plan_done(&plan);
     walk_free(walk);
@@ -101,16 +109,16 @@ static void pictures_are_known_by_extension_or_content(void **state)
                "then some more, so that nothing else is to be asked");
     const char *lines = plan_lines(IMG_FORMAT_UNKNOWN);
     assert_true(has_line(lines, "long.txt skipped (not a picture)"));
-    assert_true(has_line(lines, "picture [] [picture.jpg] [picture.png]"));
-    assert_true(has_line(lines, "odd.name [sub] [odd.name.jpg] [odd.name.png]"));
-    assert_true(has_line(lines, "text.jpg [] [text.jpg] [text.jpg.png]"));
+    assert_true(has_line(lines, "picture [picture.jpg] [picture.png]"));
+    assert_true(has_line(lines, "odd.name [sub/odd.name.jpg] [sub/odd.name.png]"));
+    assert_true(has_line(lines, "text.jpg [text.jpg] [text.jpg.png]"));
     assert_true(has_line(lines, "text.txt skipped (not a picture)"));
     assert_true(has_line(lines, "nothing skipped (empty)"));
-    assert_true(has_line(lines, "nothing.PNG [] [nothing.PNG.jpg] [nothing.PNG]"));
+    assert_true(has_line(lines, "nothing.PNG [nothing.PNG.jpg] [nothing.PNG]"));
     lines = plan_lines(IMG_FORMAT_PNG);
-    assert_true(has_line(lines, "text.jpg [] [] [text.jpg.png]"));
+    assert_true(has_line(lines, "text.jpg [] [text.jpg.png]"));
     lines = plan_lines(IMG_FORMAT_JPEG);
-    assert_true(has_line(lines, "picture [] [picture.jpg] []"));
+    assert_true(has_line(lines, "picture [picture.jpg] []"));
 }
 
 static void a_named_file_is_tried_whatever_it_is(void **state)
@@ -119,7 +127,7 @@ static void a_named_file_is_tried_whatever_it_is(void **state)
     make_folder(scratch("in"));
     write_text(scratch("in/text.txt"), "no picture");
     assert_true(has_line(plan_all("in/text.txt", IMG_FORMAT_UNKNOWN),
-                         "in/text.txt [] [text.txt.jpg] [text.txt.png]"));
+                         "in/text.txt [text.txt.jpg] [text.txt.png]"));
 }
 
 static void two_files_of_one_name_are_told_before_work_starts(void **state)
@@ -136,18 +144,18 @@ static void two_files_of_one_name_are_told_before_work_starts(void **state)
             make_jpeg(scratch("in/%s", names[i]), 8, 8, 1);
     }
     const char *lines = plan_lines(IMG_FORMAT_JPEG);
-    assert_true(has_line(lines, "in/a [] [a.jpg] []"));
+    assert_true(has_line(lines, "in/a [a.jpg] []"));
     assert_true(has_line(lines, "in/a.jpg collision"));
-    assert_true(has_line(lines, "in/b.png [] [b.png.jpg] []"));
+    assert_true(has_line(lines, "in/b.png [b.png.jpg] []"));
     assert_true(has_line(lines, "in/b.png.jpg collision"));
-    assert_true(has_line(lines, "in/c.jpg.jpg [] [c.jpg.jpg] []"));
-    assert_true(has_line(lines, "in/d.txt.jpg [] [d.txt.jpg] []"));
-    assert_true(has_line(lines, "in/e.png [] [e.png.jpg] []"));
-    assert_true(has_line(lines, "in/e.png.JPG [] [e.png.JPG] []"));
+    assert_true(has_line(lines, "in/c.jpg.jpg [c.jpg.jpg] []"));
+    assert_true(has_line(lines, "in/d.txt.jpg [d.txt.jpg] []"));
+    assert_true(has_line(lines, "in/e.png [e.png.jpg] []"));
+    assert_true(has_line(lines, "in/e.png.JPG [e.png.JPG] []"));
     lines = plan_lines(IMG_FORMAT_PNG);
-    assert_true(has_line(lines, "in/f.jpg [] [] [f.jpg.png]"));
+    assert_true(has_line(lines, "in/f.jpg [] [f.jpg.png]"));
     assert_true(has_line(lines, "in/f.jpg.png collision"));
-    assert_true(has_line(lines, "in/a.jpg [] [] [a.jpg.png]"));
+    assert_true(has_line(lines, "in/a.jpg [] [a.jpg.png]"));
     /* With auto the thumbnails themselves will tell. */
     assert_null(strstr(plan_lines(IMG_FORMAT_UNKNOWN), "collision"));
 }
@@ -186,14 +194,14 @@ static void a_fifo_that_comes_between_does_not_block(void **state)
         assert_int_equal(unlink(scratch("in/%c.jpg", 'a' + i)), 0);
     assert_int_equal(mkfifo("in/a.jpg", 0600), 0);
     assert_int_equal(symlink("/dev/null", "in/b.jpg"), 0);
-    assert_int_equal(plan_make(&plan, walk, &entry, inputs, IMG_FORMAT_UNKNOWN, true), 0);
+    assert_int_equal(make_plan(&plan, walk, &entry, inputs, IMG_FORMAT_UNKNOWN), 0);
     assert_int_equal(plan.verdict, PLAN_SKIPPED);
     assert_string_equal(plan.why, "FIFO");
     assert_int_equal(walk_next(walk, true, &entry), 1);
-    assert_int_equal(plan_make(&plan, walk, &entry, inputs, IMG_FORMAT_UNKNOWN, true), 0);
+    assert_int_equal(make_plan(&plan, walk, &entry, inputs, IMG_FORMAT_UNKNOWN), 0);
     assert_string_equal(plan.why, "symbolic link");
     assert_int_equal(walk_next(walk, true, &entry), 1);
-    assert_int_equal(plan_make(&plan, walk, &entry, inputs, IMG_FORMAT_UNKNOWN, true), 0);
+    assert_int_equal(make_plan(&plan, walk, &entry, inputs, IMG_FORMAT_UNKNOWN), 0);
     assert_int_equal(plan.verdict, PLAN_FAILED);
     assert_string_equal(plan.slug, "unreadable");
     plan_done(&plan);

@@ -240,8 +240,8 @@ static void sources_that_shrink_and_vanish_cost_themselves_only(void **state)
     bool sound = true;
     struct program_result results[9];
     for (size_t i = 0; i < 9; i++) {
-        const char *const args[] = {"in", "-o", "out", "--json", "--backend", backends[i % 3],
-                                    NULL};
+        const char *const args[] = {
+            "in", "-o", "out", "--json", "--overwrite=always", "--backend", backends[i % 3], NULL};
         results[i] = run_args(args);
         sound = sound && (results[i].exit_code == 0 || results[i].exit_code == 1);
     }

@@ -104,6 +104,33 @@ static void a_picture_becomes_a_thumbnail(void **state)
     pool_free(pool);
 }
 
+/* What the note says of the source is to be true of what was read. */
+static void a_source_that_is_not_what_the_host_saw_fails(void **state)
+{
+    (void)state;
+    struct pool *pool = serial_pool();
+    struct pool_bytes value;
+    struct pool_error error;
+    struct stat st;
+    make_jpeg(scratch("a.jpg"), 400, 200, 1);
+    assert_int_equal(stat(scratch("a.jpg"), &st), 0);
+    for (unsigned i = 0; i < 4; i++) {
+        struct thumb_request request = usual;
+        request.has_state = true;
+        request.mtime_sec = st.st_mtim.tv_sec - (i == 1);
+        request.mtime_nsec = (uint32_t)st.st_mtim.tv_nsec + (i == 2);
+        request.source_bytes = (uint64_t)st.st_size + (i == 3);
+        struct pool_future *future = submit(pool, scratch("a.jpg"), &request);
+        assert_int_equal(pool_future_result(future, -1, &value), i == 0 ? 0 : -EREMOTEIO);
+        if (i > 0) {
+            assert_int_equal(pool_future_error(future, &error), 0);
+            assert_int_equal(strncmp(error.message, "changed\t", 8), 0);
+        }
+        pool_future_free(future);
+    }
+    pool_free(pool);
+}
+
 static void the_second_field_is_kept_in_the_thumbnail(void **state)
 {
     (void)state;
@@ -479,6 +506,7 @@ int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST(a_picture_becomes_a_thumbnail),
+        TEST(a_source_that_is_not_what_the_host_saw_fails),
         TEST(the_second_field_is_kept_in_the_thumbnail),
         TEST(failures_carry_a_slug_and_words),
         TEST(a_small_file_is_read_at_one_go),

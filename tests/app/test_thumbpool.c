@@ -53,7 +53,7 @@ static void the_output_is_no_input_of_the_next_run(void **state)
     const uint64_t first = tree_contents_hash(scratch("in"));
     result = program_run("in", "--json", NULL);
     expect_exit(&result, 0);
-    assert_true(summary_of(&result, "made") == 36);
+    assert_true(summary_of(&result, "up_to_date") == 36);
     assert_true(summary_of(&result, "inputs") == 36);
     assert_int_equal(tree_contents_hash(scratch("in")), first);
     /* Also where the output's name comes late and lies deep. */
@@ -186,7 +186,7 @@ static void one_bad_file_does_not_touch_the_others(void **state)
     assert_int_equal(check_outputs(scratch("in/thumbs")), 1);
     assert_true(result.took_ms < scaled(5000));
     /* For people the same, on standard error. */
-    result = program_run("in", "-v", NULL);
+    result = program_run("in", "-v", "--overwrite=always", NULL);
     expect_exit(&result, 1);
     assert_non_null(strstr(result.err, "thumbpool: in/text.jpg: not a picture"));
     assert_non_null(strstr(result.out, "skipped in/fifo.jpg: FIFO\n"));
@@ -252,8 +252,8 @@ static void two_files_never_share_a_name_silently(void **state)
     make_png(scratch("in/clear/a.png"), 1500, 1500, true, 3);
     make_jpeg(scratch("in/clear/a.png.jpg"), 30, 20, 4);
     for (size_t b = 0; b < 3; b++) {
-        struct program_result result =
-            program_run("in", "--json", "-j4", "--backend", backends[b], NULL);
+        struct program_result result = program_run("in", "--json", "-j4", "--overwrite=always",
+                                                   "--backend", backends[b], NULL);
         expect_exit(&result, 1);
         assert_string_equal(error_of(&result, "opaque/a.png.jpg"), "collision");
         expect_size(scratch("in/thumbs/opaque/a.png.jpg"), 256, 256, false);
@@ -262,11 +262,12 @@ static void two_files_never_share_a_name_silently(void **state)
         assert_true(summary_of(&result, "made") == 3);
     }
     /* With a format that is known beforehand it is known beforehand. */
-    struct program_result result = program_run("in", "--json", "-f", "jpeg", NULL);
+    struct program_result result =
+        program_run("in", "--json", "-f", "jpeg", "--overwrite=always", NULL);
     assert_string_equal(error_of(&result, "opaque/a.png.jpg"), "collision");
     assert_string_equal(error_of(&result, "clear/a.png.jpg"), "collision");
     assert_true(summary_of(&result, "made") == 2);
-    result = program_run("in", "-f", "jpeg", "-n", "--json", NULL);
+    result = program_run("in", "-f", "jpeg", "-n", "--json", "--overwrite=always", NULL);
     expect_exit(&result, 1);
     assert_true(summary_of(&result, "planned") == 2);
 }
@@ -387,9 +388,9 @@ static void depth_hidden_and_links_are_as_asked_for(void **state)
     expect_exit(&result, 0);
     assert_true(summary_of(&result, "made") == 2);
     assert_string_equal(string_of(program_file(&result, ".e.jpg"), "why"), "hidden");
-    result = program_run("in", "--json", "-H", NULL);
+    result = program_run("in", "--json", "-H", "--overwrite=always", NULL);
     assert_true(summary_of(&result, "made") == 5);
-    result = program_run("in", "--json", "-L", NULL);
+    result = program_run("in", "--json", "-L", "--overwrite=always", NULL);
     expect_exit(&result, 0);
     assert_true(summary_of(&result, "made") == 4);
     assert_string_equal(string_of(program_file(&result, "1/loop"), "why"), "symbolic link loop");
@@ -537,7 +538,8 @@ static void a_terminal_gets_a_bar_that_goes_away(void **state)
     assert_null(strchr(result.out, '\r'));
     result = program_run_with(&setup, "in", NULL); /* no terminal: no bar */
     assert_null(strchr(result.err, '\r'));
-    result = program_run_with(&setup, "in", "--json", "--progress=always", NULL);
+    result =
+        program_run_with(&setup, "in", "--json", "--progress=always", "--overwrite=always", NULL);
     assert_true(summary_of(&result, "made") == 20);
     assert_non_null(strchr(result.err, '\r'));
 }
