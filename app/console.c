@@ -40,6 +40,13 @@ void console_err(const struct text *text)
     (void)write_all(STDERR_FILENO, text);
 }
 
+bool console_has_room(void)
+{
+    struct pollfd both[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},
+                            {.fd = STDERR_FILENO, .events = POLLOUT}};
+    return poll(both, 2, 0) == 2;
+}
+
 int console_open_missing(void)
 {
     for (int fd = 0; fd <= 2; fd++) {

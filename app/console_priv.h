@@ -18,6 +18,9 @@ void console_out(struct console *console, const struct text *text);
 /** Write a text to standard error; failures are nobody's concern. */
 void console_err(const struct text *text);
 
+/** Would a short text be taken at once by both? */
+bool console_has_room(void);
+
 /** Make sure that descriptors 0, 1 and 2 are open, so that no file of ours takes their place.
  *  Returns 0 or a negative errno value. */
 int console_open_missing(void);

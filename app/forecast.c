@@ -2,7 +2,9 @@
 #include "forecast_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include <imaging/imaging.h>
 
@@ -15,6 +17,8 @@ struct forecast {
     struct walk_options options;
     struct walk *walk; /* NULL: ended or given up */
     uint64_t counted;
+    uint64_t sized; /* of them */
+    uint64_t bytes; /* of those */
     int64_t spent_ms;
     bool complete;
 };
@@ -46,6 +50,22 @@ struct forecast *forecast_free(struct forecast *forecast)
     return NULL;
 }
 
+bool forecast_counts(const struct walk_entry *entry)
+{
+    return entry->kind == WALK_FILE &&
+           (entry->named ||
+            img_format_from_extension(plan_extension(entry->name)) != IMG_FORMAT_UNKNOWN);
+}
+
+static void add_size(struct forecast *forecast, const struct walk_entry *entry)
+{
+    struct stat st;
+    const int flags = entry->through_link ? 0 : AT_SYMLINK_NOFOLLOW;
+    if (fstatat(entry->dir_fd, entry->open_name, &st, flags) == 0 && S_ISREG(st.st_mode))
+        forecast->bytes += (uint64_t)st.st_size;
+    forecast->sized++;
+}
+
 /* Returns false at the end of the walk. */
 static bool count_some(struct forecast *forecast)
 {
@@ -55,9 +75,11 @@ static bool count_some(struct forecast *forecast)
         forecast->complete = r == 0;
         if (r <= 0)
             return false;
-        if (entry.kind == WALK_FILE && (entry.named || img_format_from_extension(plan_extension(
-                                                           entry.name)) != IMG_FORMAT_UNKNOWN))
-            forecast->counted++;
+        if (!forecast_counts(&entry))
+            continue;
+        forecast->counted++;
+        if (forecast->spent_ms < FORECAST_SIZES_MS)
+            add_size(forecast, &entry);
     }
     return true;
 }
@@ -81,4 +103,10 @@ void forecast_step(struct forecast *forecast)
 uint64_t forecast_total(const struct forecast *forecast)
 {
     return forecast && forecast->complete ? forecast->counted : 0;
+}
+
+uint64_t forecast_bytes(const struct forecast *forecast)
+{
+    const bool known = forecast_total(forecast) > 0 && forecast->sized == forecast->counted;
+    return known ? forecast->bytes : 0;
 }

@@ -2,10 +2,13 @@
  *
  * The walk that feeds the workers is only a little ahead of them, so a second walk reads the
  * folders' names a few milliseconds at a time and counts those with a picture's extension; no file
- * is opened. It stops for good when it has cost FORECAST_LIMIT_MS: then no total is shown. */
+ * is opened. Their sizes are asked for too, until that has made it cost FORECAST_SIZES_MS: then
+ * they stay unknown. It stops for good when it has cost FORECAST_LIMIT_MS: then no total is shown.
+ */
 #ifndef APP_FORECAST_PRIV_H
 #define APP_FORECAST_PRIV_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "inputs_priv.h"
@@ -14,6 +17,7 @@
 struct forecast;
 
 #define FORECAST_STEP_MS  2
+#define FORECAST_SIZES_MS 2000
 #define FORECAST_LIMIT_MS 3000
 
 /** options, inputs: borrowed until forecast_free(). ret_forecast: owned. Returns 0 or -ENOMEM. */
@@ -27,5 +31,11 @@ void forecast_step(struct forecast *forecast);
 
 /** The number of files, or 0 while it is not known. */
 uint64_t forecast_total(const struct forecast *forecast);
+
+/** The bytes of all of them, or 0 while that is not known. */
+uint64_t forecast_bytes(const struct forecast *forecast);
+
+/** Is this entry of the walk one that is counted? */
+bool forecast_counts(const struct walk_entry *entry);
 
 #endif

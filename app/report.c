@@ -3,52 +3,69 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "causes_priv.h"
 #include "clock_priv.h"
 #include "console_priv.h"
 #include "escape_priv.h"
 #include "json_priv.h"
+#include "pace_priv.h"
 #include "progress_priv.h"
+#include "summary_priv.h"
 
-#define COLOR_RED   "\x1b[31m"
-#define COLOR_GREEN "\x1b[32m"
-#define COLOR_RESET "\x1b[0m"
+/* A stop does not wait longer for a run that is in the middle of writing. */
+#define STOP_WAITS_NS 100000000
 
-#define ROOTS_NAMED_MAX 3
-
+/* I: fixed after create. L: lock, which is a leaf. */
 struct report {
-    const struct options *options;
-    const struct inputs *inputs;
+    const struct options *options; /* I */
+    const struct inputs *inputs;   /* I */
+    bool color_out, color_err;     /* I */
+    pthread_mutex_t lock;
+    bool has_lock; /* I */
+    /* All else: L */
     struct report_counts counts;
+    struct causes causes;
     struct console console;
     struct progress progress;
-    bool color_out, color_err;
+    struct pace pace;
     bool *root_used;
+    bool stopping; /* the lock is held for a stop */
     int64_t start_us;
-    struct text line; /* reused */
+    int64_t stopped_us; /* in all */
+    struct text line;   /* reused */
 };
+
+static bool terminal_is_dumb(void)
+{
+    const char *terminal = getenv("TERM");
+    return !terminal || strcmp(terminal, "dumb") == 0;
+}
 
 static bool use_color(enum when when, int fd)
 {
-    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    const char *no_color = getenv("NO_COLOR");
     if (when != WHEN_AUTO)
         return when == WHEN_ALWAYS;
-    if ((no_color && no_color[0] != '\0') || !terminal || strcmp(terminal, "dumb") == 0)
+    if ((no_color && no_color[0] != '\0') || terminal_is_dumb())
         return false;
     return isatty(fd);
 }
 
 static bool use_bar(const struct options *options)
 {
-    const char *terminal = getenv("TERM");
     if (options->dry_run || options->progress == WHEN_NEVER)
         return false;
     if (options->progress == WHEN_ALWAYS)
         return true;
-    return isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+    if (options->quiet)
+        return false;
+    return isatty(STDERR_FILENO) && !terminal_is_dumb();
 }
 
 int report_create(const struct options *options, const struct inputs *inputs,
@@ -60,13 +77,15 @@ int report_create(const struct options *options, const struct inputs *inputs,
     report->options = options;
     report->inputs = inputs;
     report->root_used = calloc(inputs->root_count + 1, sizeof(*report->root_used));
-    if (!report->root_used) {
-        free(report);
+    report->has_lock = pthread_mutex_init(&report->lock, NULL) == 0;
+    if (!report->root_used || !report->has_lock) {
+        report_free(report);
         return -ENOMEM;
     }
     report->color_out = use_color(options->color, STDOUT_FILENO);
     report->color_err = use_color(options->color, STDERR_FILENO);
     report->progress.enabled = use_bar(options);
+    report->progress.plain = terminal_is_dumb();
     report->start_us = clock_us();
     *ret_report = report;
     return 0;
@@ -78,9 +97,22 @@ struct report *report_free(struct report *report)
         return NULL;
     progress_done(&report->progress);
     text_done(&report->line);
+    causes_done(&report->causes);
+    if (report->has_lock)
+        pthread_mutex_destroy(&report->lock);
     free(report->root_used);
     free(report);
     return NULL;
+}
+
+static void report_lock(struct report *report)
+{
+    pthread_mutex_lock(&report->lock);
+}
+
+static void report_unlock(struct report *report)
+{
+    pthread_mutex_unlock(&report->lock);
 }
 
 /* ---- Lines --------------------------------------------------------------------------------- */
@@ -125,18 +157,9 @@ static void file_end(struct report *report)
     line_end(report, false);
 }
 
-void report_start(struct report *report, unsigned workers, const char *confinement)
+static void start_json(struct report *report, unsigned workers, const char *confinement)
 {
-    report->start_us = clock_us();
     struct text *json = line_begin(report);
-    if (!report->options->json) {
-        if (!confinement)
-            return;
-        text_printf(&report->line, "%u worker%s, each confined by: %s", workers,
-                    workers == 1 ? "" : "s", confinement);
-        line_end(report, false);
-        return;
-    }
     json_open(json, NULL, '{');
     json_string(json, "event", "start");
     json_null(json, "inputs");
@@ -150,9 +173,25 @@ void report_start(struct report *report, unsigned workers, const char *confineme
     line_end(report, false);
 }
 
+void report_start(struct report *report, unsigned workers, const char *confinement)
+{
+    report_lock(report);
+    report->start_us = clock_us();
+    if (report->options->json) {
+        start_json(report, workers, confinement);
+    } else if (confinement) {
+        text_printf(line_begin(report), "%u worker%s, each confined by: %s", workers,
+                    workers == 1 ? "" : "s", confinement);
+        line_end(report, false);
+    }
+    report_unlock(report);
+}
+
 void report_input(struct report *report)
 {
+    report_lock(report);
     report->counts.inputs++;
+    report_unlock(report);
 }
 
 static void made_json(struct report *report, const char *path, const struct report_thumbnail *made)
@@ -190,6 +229,7 @@ static void made_json(struct report *report, const char *path, const struct repo
 
 void report_made(struct report *report, const char *path, const struct report_thumbnail *made)
 {
+    report_lock(report);
     report->counts.made++;
     report->counts.partial += made->damage[0] != '\0';
     report->counts.source_bytes += made->source_bytes;
@@ -207,10 +247,12 @@ void report_made(struct report *report, const char *path, const struct report_th
             text_printf(line, "; partial: %s", made->damage);
         line_end(report, false);
     }
+    report_unlock(report);
 }
 
 void report_up_to_date(struct report *report, const char *path, const char *output)
 {
+    report_lock(report);
     report->counts.up_to_date++;
     if (report->options->json) {
         struct text *json = file_begin(report, path, "up_to_date");
@@ -228,10 +270,12 @@ void report_up_to_date(struct report *report, const char *path, const char *outp
         add_shown(line, path);
         line_end(report, false);
     }
+    report_unlock(report);
 }
 
 void report_skipped(struct report *report, const char *path, const char *why)
 {
+    report_lock(report);
     report->counts.skipped++;
     if (report->options->json) {
         json_string(file_begin(report, path, "skipped"), "why", why);
@@ -243,6 +287,7 @@ void report_skipped(struct report *report, const char *path, const char *why)
         text_printf(line, ": %s", why);
         line_end(report, false);
     }
+    report_unlock(report);
 }
 
 static void failed_json(struct report *report, const char *path,
@@ -266,35 +311,39 @@ static void failed_json(struct report *report, const char *path,
 
 void report_failed(struct report *report, const char *path, const struct report_failure *failure)
 {
+    report_lock(report);
     report->counts.failed++;
     report->counts.source_bytes += failure->source_bytes;
+    causes_add(&report->causes, failure->slug, path);
     if (report->options->json) {
         failed_json(report, path, failure);
-        return;
+    } else {
+        struct text *line = line_begin(report);
+        text_printf(line, "thumbpool: %s", report->color_err ? COLOR_RED : "");
+        add_shown(line, path);
+        text_printf(line, "%s: %s", report->color_err ? COLOR_RESET : "", failure->words);
+        line_end(report, true);
     }
-    struct text *line = line_begin(report);
-    text_printf(line, "thumbpool: %s", report->color_err ? COLOR_RED : "");
-    add_shown(line, path);
-    text_printf(line, "%s: %s", report->color_err ? COLOR_RESET : "", failure->words);
-    line_end(report, true);
+    report_unlock(report);
 }
 
-void report_planned(struct report *report, const char *path, const char *output,
-                    const char *or_output)
+static void planned_json(struct report *report, const char *path, const char *output,
+                         const char *or_output)
 {
-    report->counts.planned++;
-    if (report->options->json) {
-        struct text *json = file_begin(report, path, "planned");
-        for (const char *at = output; at; at = at == output ? or_output : NULL) {
-            json_open(json, at == output ? "outputs" : "or", '[');
-            json_open(json, NULL, '{');
-            json_name(json, "path", at);
-            json_close(json, '}');
-            json_close(json, ']');
-        }
-        file_end(report);
-        return;
+    struct text *json = file_begin(report, path, "planned");
+    for (const char *at = output; at; at = at == output ? or_output : NULL) {
+        json_open(json, at == output ? "outputs" : "or", '[');
+        json_open(json, NULL, '{');
+        json_name(json, "path", at);
+        json_close(json, '}');
+        json_close(json, ']');
     }
+    file_end(report);
+}
+
+static void planned_text(struct report *report, const char *path, const char *output,
+                         const char *or_output)
+{
     struct text *line = line_begin(report);
     text_puts(line, "would make ");
     add_shown(line, output);
@@ -308,8 +357,21 @@ void report_planned(struct report *report, const char *path, const char *output,
     line_end(report, false);
 }
 
+void report_planned(struct report *report, const char *path, const char *output,
+                    const char *or_output)
+{
+    report_lock(report);
+    report->counts.planned++;
+    if (report->options->json)
+        planned_json(report, path, output, or_output);
+    else
+        planned_text(report, path, output, or_output);
+    report_unlock(report);
+}
+
 void report_pruned(struct report *report, const char *output, bool would)
 {
+    report_lock(report);
     report->counts.pruned++;
     struct text *line = line_begin(report);
     if (report->options->json) {
@@ -325,6 +387,7 @@ void report_pruned(struct report *report, const char *output, bool would)
         add_shown(line, output);
         line_end(report, false);
     }
+    report_unlock(report);
 }
 
 static void say_aside(struct report *report, const char *event, const char *words)
@@ -343,12 +406,16 @@ static void say_aside(struct report *report, const char *event, const char *word
 
 void report_warning(struct report *report, const char *words)
 {
+    report_lock(report);
     say_aside(report, "warning", words);
+    report_unlock(report);
 }
 
 void report_fatal(struct report *report, const char *words)
 {
+    report_lock(report);
     say_aside(report, "error", words);
+    report_unlock(report);
 }
 
 /* ---- The bar ------------------------------------------------------------------------------- */
@@ -358,131 +425,127 @@ bool report_has_bar(const struct report *report)
     return report->progress.enabled;
 }
 
-void report_tick(struct report *report, uint64_t total)
+/* What is left to do. Of a file that was up to date only the mean size is known. */
+static struct pace_rest rest_of(const struct report *report, const struct report_ahead *ahead,
+                                uint64_t done)
 {
-    if (!report->progress.enabled)
+    const struct report_counts *counts = &report->counts;
+    struct pace_rest rest = {.files = ahead->files > done ? ahead->files - done : 0};
+    if (rest.files == 0 || ahead->bytes == 0)
+        return rest;
+    const uint64_t spared = (counts->up_to_date + ahead->passed) * (ahead->bytes / ahead->files);
+    const uint64_t gone = counts->source_bytes + spared;
+    rest.bytes = ahead->bytes > gone ? ahead->bytes - gone : 1;
+    return rest;
+}
+
+static void draw(struct report *report, const struct report_ahead *ahead, int64_t now_ms)
+{
+    const struct report_counts *counts = &report->counts;
+    const uint64_t worked = counts->made + counts->failed;
+    const uint64_t done = worked + counts->up_to_date + ahead->passed;
+    const struct pace_state at = {.files = done,
+                                  .worked_files = worked,
+                                  .worked_bytes = counts->source_bytes,
+                                  .working = ahead->working};
+    const struct pace_rest rest = rest_of(report, ahead, done);
+    pace_step(&report->pace, &at, &rest, now_ms - report->stopped_us / 1000);
+    const struct progress_state state = {
+        .done = done,
+        /* Pictures without an extension were not counted. */
+        .total = ahead->files > 0 && ahead->files < done ? done : ahead->files,
+        .failed = counts->failed,
+        .rate_tenths = pace_file_tenths(&report->pace),
+        .rate_bytes = pace_bytes(&report->pace),
+        .left_s = pace_left_s(&report->pace)};
+    progress_draw(&report->progress, &state, now_ms);
+}
+
+void report_tick(struct report *report, const struct report_ahead *ahead)
+{
+    report_lock(report);
+    const int64_t now_ms = clock_ms();
+    if (progress_is_due(&report->progress, now_ms))
+        draw(report, ahead, now_ms);
+    report_unlock(report);
+}
+
+void report_before_stop(struct report *report)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += STOP_WAITS_NS;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    report->stopping = pthread_mutex_timedlock(&report->lock, &until) == 0;
+    if (report->stopping)
+        progress_erase(&report->progress);
+}
+
+void report_after_stop(struct report *report, int64_t stopped_us)
+{
+    if (!report->stopping)
         return;
-    const int64_t now_us = clock_us();
-    const uint64_t done = report->counts.made + report->counts.failed;
-    const struct progress_state state = {.done = done,
-                                         /* Pictures without an extension were not counted. */
-                                         .total = total > 0 && total < done ? done : total,
-                                         .failed = report->counts.failed,
-                                         .source_bytes = report->counts.source_bytes,
-                                         .elapsed_ms = (now_us - report->start_us) / 1000};
-    progress_draw(&report->progress, &state, now_us / 1000);
+    report->stopped_us += stopped_us;
+    report->stopping = false;
+    report_unlock(report);
 }
 
 /* ---- The end ------------------------------------------------------------------------------- */
 
-static uint64_t unfinished(const struct report_counts *counts)
+/* The causes of what failed, each failure having been told already when it happened. */
+static void say_causes(struct report *report)
 {
-    const uint64_t settled =
-        counts->made + counts->up_to_date + counts->planned + counts->skipped + counts->failed;
-    return counts->inputs > settled ? counts->inputs - settled : 0;
-}
-
-static void summary_json(struct report *report, uint64_t elapsed_ms, int signal, int64_t peak_bytes)
-{
-    const struct report_counts *counts = &report->counts;
-    struct text *json = line_begin(report);
-    json_open(json, NULL, '{');
-    json_string(json, "event", "summary");
-    json_uint(json, "made", counts->made);
-    json_uint(json, "up_to_date", counts->up_to_date);
-    json_uint(json, "skipped", counts->skipped);
-    json_uint(json, "failed", counts->failed);
-    json_thousandths(json, "seconds", elapsed_ms, 3);
-    json_uint(json, "inputs", counts->inputs);
-    if (counts->partial > 0)
-        json_uint(json, "partial", counts->partial);
-    if (peak_bytes >= 0)
-        json_uint(json, "worker_memory_peak", (uint64_t)peak_bytes);
-    if (report->options->dry_run)
-        json_uint(json, "planned", counts->planned);
-    if (report->options->prune)
-        json_uint(json, "pruned", counts->pruned);
-    if (unfinished(counts) > 0)
-        json_uint(json, "unfinished", unfinished(counts));
-    if (signal)
-        json_uint(json, "signal", (uint64_t)signal);
-    json_close(json, '}');
-    line_end(report, false);
-}
-
-/* "; thumbnails in a/thumbs, b/thumbs" */
-static void add_roots(struct report *report, struct text *line)
-{
-    size_t used = 0, named = 0;
-    for (size_t i = 0; i < report->inputs->root_count; i++)
-        used += report->root_used[i];
-    if (used == 0)
-        return;
-    text_puts(line, "; thumbnails in ");
-    if (used > ROOTS_NAMED_MAX) {
-        text_printf(line, "%zu folders", used);
-        return;
-    }
-    for (size_t i = 0; i < report->inputs->root_count; i++) {
-        if (!report->root_used[i])
-            continue;
-        text_puts(line, named++ > 0 ? ", " : "");
-        add_shown(line, report->inputs->roots[i].path);
-    }
-}
-
-static void add_count(struct text *line, uint64_t count, const char *words, const char *color)
-{
-    if (count > 0)
-        text_printf(line, ", %s%" PRIu64 " %s%s", color, count, words, color[0] ? COLOR_RESET : "");
-}
-
-static void summary_text(struct report *report, uint64_t elapsed_ms, int signal, int64_t peak_bytes)
-{
-    const struct report_counts *counts = &report->counts;
-    const uint64_t tried = counts->made + counts->failed;
     struct text *line = line_begin(report);
-    if (report->options->dry_run)
-        text_printf(line, "%" PRIu64 " would be made", counts->planned);
+    text_puts(line, "thumbpool: ");
+    const size_t before = line->length;
+    causes_text(&report->causes, line, report->color_err ? COLOR_RED : "",
+                report->color_err ? COLOR_RESET : "");
+    if (line->length > before)
+        line_end(report, true);
+}
+
+static void say_summary(struct report *report, int signal, int64_t peak_bytes)
+{
+    const struct summary summary = {.options = report->options,
+                                    .inputs = report->inputs,
+                                    .counts = &report->counts,
+                                    .root_used = report->root_used,
+                                    .causes = &report->causes,
+                                    .elapsed_ms =
+                                        (uint64_t)((clock_us() - report->start_us) / 1000),
+                                    .signal = signal,
+                                    .peak_bytes = peak_bytes,
+                                    .color = report->color_out};
+    report->progress.enabled = false;
+    progress_erase(&report->progress);
+    if (!report->options->json)
+        say_causes(report);
+    if (report->options->json)
+        summary_json(&summary, line_begin(report));
+    else if (!report->options->quiet)
+        summary_text(&summary, line_begin(report));
     else
-        text_printf(line, "%s%" PRIu64 " made%s", report->color_out ? COLOR_GREEN : "",
-                    counts->made, report->color_out ? COLOR_RESET : "");
-    add_count(line, counts->partial, "of them partial", "");
-    add_count(line, counts->up_to_date, "up to date", "");
-    add_count(line, counts->skipped, "skipped", "");
-    add_count(line, counts->failed, "failed", report->color_out ? COLOR_RED : "");
-    add_count(line, unfinished(counts), "not finished", "");
-    add_count(line, counts->pruned, report->options->dry_run ? "would be removed" : "removed", "");
-    if (elapsed_ms >= 95)
-        text_printf(line, " in %" PRIu64 ".%" PRIu64 " s", (elapsed_ms + 50) / 1000,
-                    (elapsed_ms + 50) / 100 % 10);
-    else
-        text_printf(line, " in 0.%02" PRIu64 " s", (elapsed_ms + 5) / 10);
-    if (tried > 0) {
-        const uint64_t rate_tenths = tried * 10000 / (elapsed_ms > 0 ? elapsed_ms : 1);
-        if (rate_tenths >= 100)
-            text_printf(line, ", %" PRIu64 " files/s", (rate_tenths + 5) / 10);
-        else
-            text_printf(line, ", %" PRIu64 ".%" PRIu64 " files/s", rate_tenths / 10,
-                        rate_tenths % 10);
-    }
-    if (report->options->verbose && peak_bytes >= 0)
-        text_printf(line, ", worker memory up to %" PRId64 " MB", (peak_bytes + 999999) / 1000000);
-    add_roots(report, line);
-    if (signal)
-        text_printf(line, "; ended by signal %d (%s)", signal, strsignal(signal));
+        return;
     line_end(report, false);
 }
 
 void report_summary(struct report *report, int signal, int64_t peak_bytes)
 {
-    const uint64_t elapsed_ms = (uint64_t)((clock_us() - report->start_us) / 1000);
-    report->progress.enabled = false;
-    progress_erase(&report->progress);
-    if (report->options->json)
-        summary_json(report, elapsed_ms, signal, peak_bytes);
-    else if (!report->options->quiet)
-        summary_text(report, elapsed_ms, signal, peak_bytes);
+    report_lock(report);
+    say_summary(report, signal, peak_bytes);
+    report_unlock(report);
+}
+
+void report_last_words(struct report *report, int signal)
+{
+    if (pthread_mutex_trylock(&report->lock) != 0)
+        return;
+    if (console_has_room())
+        say_summary(report, signal, -1);
+    /* The lock is kept: whoever comes now waits for the end. */
 }
 
 const struct report_counts *report_counts(const struct report *report)

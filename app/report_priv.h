@@ -1,7 +1,10 @@
 /* report_priv.h: what became of every input, said to people or to machines.
  *
  * The report is the ledger too: it counts inputs and outcomes, and the exit code comes from it.
- * Paths are raw bytes here; words are safe to show already. */
+ * Paths are raw bytes here; words are safe to show already.
+ *
+ * Thread safety: one thread makes a run's report. Others may only do what is said to be for any
+ * thread: a lock keeps them from what that thread is in the middle of. */
 #ifndef APP_REPORT_PRIV_H
 #define APP_REPORT_PRIV_H
 
@@ -14,6 +17,10 @@
 #include "options_priv.h"
 
 struct report;
+
+#define COLOR_RED   "\x1b[31m"
+#define COLOR_GREEN "\x1b[32m"
+#define COLOR_RESET "\x1b[0m"
 
 struct report_counts {
     uint64_t inputs; /* met by the walk */
@@ -89,13 +96,31 @@ void report_warning(struct report *report, const char *words);
 /** The run cannot go on: why. */
 void report_fatal(struct report *report, const char *words);
 
-/** Redraw the bar if it is time. total: of files to try, 0: not known. */
-void report_tick(struct report *report, uint64_t total);
+/** What a bar is told beside what has been reported. */
+struct report_ahead {
+    uint64_t files;  /* to be tried in all, 0: not known */
+    uint64_t bytes;  /* of these, 0: not known */
+    uint64_t passed; /* of these: reported as skipped, and so never worked on */
+    bool working;    /* some file is being worked on */
+};
+
+/** Redraw the bar if it is time. */
+void report_tick(struct report *report, const struct report_ahead *ahead);
 bool report_has_bar(const struct report *report);
+
+/** The program is going to be stopped, and is going on: the bar is taken away, and nothing is
+ *  reported meanwhile. stopped_us: how long it was.  Thread safety: any thread, the same for both.
+ */
+void report_before_stop(struct report *report);
+void report_after_stop(struct report *report, int64_t stopped_us);
 
 /** The end. signal: what ended the run early, 0: nothing. peak_bytes: the most memory that a
  *  worker had; -1: not known. */
 void report_summary(struct report *report, int signal, int64_t peak_bytes);
+
+/** The same for a run that will never come to its end by itself; does nothing where it would have
+ * to wait. Nothing more is ever reported.  Thread safety: any thread. */
+void report_last_words(struct report *report, int signal);
 
 const struct report_counts *report_counts(const struct report *report);
 

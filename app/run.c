@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -29,6 +30,7 @@
 #include "outcome_priv.h"
 #include "plan_priv.h"
 #include "prune_priv.h"
+#include "report_listener_priv.h"
 #include "report_priv.h"
 #include "signals_priv.h"
 #include "targets_priv.h"
@@ -67,10 +69,12 @@ struct run {
     enum lane lane; /* whose turn it is */
     struct outcome outcome;
     struct report *report;
+    struct report *_Atomic told; /* the same, for the thread that waits for signals */
     struct text shown;
     struct text source; /* what the failures know it by */
     struct text words;  /* reused */
     bool *unread;       /* by PATH: a folder in it, or itself, could not be read */
+    uint64_t passed;    /* files that the forecast counts, but were skipped */
     int64_t peak_bytes; /* of a worker's memory; -1: not known */
     unsigned relieved;  /* how often in a row descriptors were looked for in vain */
     bool walk_ended;
@@ -262,7 +266,11 @@ static void tick(struct run *run)
     if (!run->forecast)
         return;
     forecast_step(run->forecast);
-    report_tick(run->report, forecast_total(run->forecast));
+    const struct report_ahead ahead = {.files = forecast_total(run->forecast),
+                                       .bytes = forecast_bytes(run->forecast),
+                                       .passed = run->passed,
+                                       .working = run->jobs.count > 0};
+    report_tick(run->report, &ahead);
 }
 
 /* One step of the walk. Returns 1 with a file to try, 0 to go on, or what consider() returns. */
@@ -271,9 +279,12 @@ static int step(struct run *run, size_t *ret_input)
     struct walk_entry entry;
     int r = walk_next(run->walk, false, &entry);
     run->walk_ended = r == 0;
-    if (r <= 0)
-        return r;
+    if (r <= 0 || run_is_over(run)) /* a folder may count as unreadable because of the signal */
+        return r < 0 ? r : 0;
+    const uint64_t skipped = report_counts(run->report)->skipped;
     r = consider(run, &entry);
+    if (report_counts(run->report)->skipped > skipped)
+        run->passed += forecast_counts(&entry);
     if (r == 0)
         tick(run);
     if (r >= 0)
@@ -620,6 +631,8 @@ static int run_prepare(struct run *run)
     if (r == 0)
         r = report_create(options, run->inputs, &run->report);
     if (r == 0)
+        atomic_store(&run->told, run->report);
+    if (r == 0)
         r = walk_create(&run->walk_options, run->inputs, &run->walk);
     if (r == 0)
         r = outcome_init(&run->outcome, options, run->inputs, &run->read_folders,
@@ -676,8 +689,10 @@ static void say(const char *words)
 int run_paths(const struct options *options)
 {
     struct run run = {.options = options, .fd = -1, .peak_bytes = -1};
+    const struct signals_listener listener = report_listener(&run.told, EXIT_SIGNAL_BASE);
     struct text message = TEXT_INIT;
     plan_init(&run.plan);
+    signals_watch_begin(&listener);
     int exit_code = EXIT_CANNOT_GO_ON;
     int r = inputs_create(options, &run.inputs, &message);
     if (r == -EINVAL) {
@@ -702,6 +717,7 @@ int run_paths(const struct options *options)
     if (out_error < 0 && out_error != -EPIPE && out_error != -EINTR)
         run_fatal(&run, "cannot write to standard output", out_error);
 out:
+    signals_watch_end();
     run_done(&run);
     text_done(&message);
     return exit_code;

@@ -33,9 +33,13 @@
 #define READ_ATTEMPTS 2
 #define CHANGED       "changed\tit changed while it was read"
 
-/* The stop flag counts too: a serial task runs in the thread that would terminate the pool. */
+/* The stop flag counts too: a serial task runs in the thread that would terminate the pool. Worker
+ * processes are stopped from outside: only the host knows for how long they stood still with it. */
 static bool thumb_cancelled(void *data)
 {
+    const struct thumb_worker *worker = pool_call_local(data);
+    if (worker && worker->confined)
+        return false;
     return pool_call_cancelled(data) || signals_caught() != 0;
 }
 

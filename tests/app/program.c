@@ -8,15 +8,25 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <seccomp.h>
+
+/* Of Linux 5.19. */
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
 
 #include "app/clock_priv.h"
 #include "files.h"
@@ -45,6 +55,63 @@ static void deny_confinement(void)
     seccomp_release(filter);
 }
 
+/* ---- A system call that never returns ------------------------------------------------------ */
+
+/* What asks for leave to make the call waits for an answer, as for that of a server. Returns the
+ * descriptor for the one who answers, or -1. */
+static int ask_leave_for(unsigned number)
+{
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    const struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return -1;
+    return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+                        SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+                        &program);
+}
+
+/* A process that hears the questions and never answers; it ends with the program. */
+static void hold_call(int number)
+{
+    const pid_t program = getpid();
+    const int listener = ask_leave_for((unsigned)number);
+    if (listener < 0)
+        _exit(126);
+    const pid_t pid = fork();
+    if (pid < 0)
+        _exit(126);
+    if (pid > 0) {
+        close(listener);
+        return;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    while (getppid() == program) {
+        struct seccomp_notif question;
+        memset(&question, 0, sizeof(question));
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0 && errno != EINTR &&
+            errno != ENOENT)
+            break;
+    }
+    _exit(0);
+}
+
+bool program_can_hold_calls(void)
+{
+    int status = 0;
+    fflush(NULL);
+    const pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0)
+        _exit(ask_leave_for(SYS_getdents64) < 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status == 0;
+}
+
 /* Use up all descriptors but that many (and those that close themselves when the program starts);
  * what was inherited counts too. */
 static void take_descriptors(int but)
@@ -60,9 +127,11 @@ static void become_program(const struct program_setup *setup, const struct progr
                            const char *const *args)
 {
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC;
-    const int in = open(setup->in_path ? setup->in_path : "/dev/null", O_RDONLY | O_CLOEXEC);
+    const int in = setup->in_fd > 0
+                       ? setup->in_fd
+                       : open(setup->in_path ? setup->in_path : "/dev/null", O_RDONLY | O_CLOEXEC);
     const int out = setup->out_fd > 0 ? setup->out_fd : open(program->out_path, flags, 0600);
-    const int err = open(program->err_path, flags, 0600);
+    const int err = setup->err_fd > 0 ? setup->err_fd : open(program->err_path, flags, 0600);
     if (chdir(setup->folder ? setup->folder : test_scratch()) < 0 || dup2(in, 0) < 0 ||
         dup2(out, 1) < 0 || dup2(err, 2) < 0)
         _exit(126);
@@ -82,6 +151,10 @@ static void become_program(const struct program_setup *setup, const struct progr
         _exit(126);
     if (setup->deny_confinement)
         deny_confinement();
+    if (setup->own_group && setpgid(0, 0) < 0)
+        _exit(126);
+    if (setup->held_call > 0)
+        hold_call(setup->held_call);
     for (int fd = 0; fd <= 2; fd++)
         if (setup->close_fd == -1 || (fd > 0 && setup->close_fd == fd))
             close(fd);
@@ -108,6 +181,8 @@ struct program program_start(const struct program_setup *setup, const char *cons
     assert_true(program.pid >= 0);
     if (program.pid == 0)
         become_program(setup, &program, args);
+    if (setup->own_group)
+        setpgid(program.pid, program.pid); /* whoever comes first */
     return program;
 }
 

@@ -36,11 +36,16 @@ struct program_setup {
     const char *in_path;    /* standard input; NULL: /dev/null */
     int close_fd;           /* 1, 2: a standard descriptor to close; -1: all three */
     int out_fd;             /* standard output if > 0; the caller's still */
+    int err_fd;             /* standard error, likewise */
     uint64_t file_limit;    /* RLIMIT_FSIZE in bytes, 0: none */
     uint64_t open_limit;    /* RLIMIT_NOFILE, hard and soft; 0: as it is */
     int free_fds;           /* with open_limit: all others are taken; 0: as it is */
     bool as_nobody;         /* give up root's rights, if we have them */
     bool deny_confinement;  /* a kernel that has neither Landlock nor seccomp, as it seems */
+    bool own_group;         /* it leads a process group, as a shell's job does */
+    int held_call;          /* number of a system call that never returns, but for a signal that
+                             * kills; 0: none */
+    int in_fd;              /* standard input if > 0; the caller's still */
 };
 
 struct program program_start(const struct program_setup *setup, const char *const *args);
@@ -49,6 +54,9 @@ struct program_result program_wait(struct program *program);
 /** Wait until all processes that it has started are gone; fails the test if one is there after two
  *  seconds. For programs that were killed. */
 void program_left_no_process(void);
+
+/** Can this kernel hold a system call (held_call)? */
+bool program_can_hold_calls(void);
 
 /** Has it ended? It is still to be waited for. */
 bool program_has_ended(const struct program *program);

@@ -67,11 +67,38 @@ static void counts_only_what_the_run_will_meet(void **state)
     globs_free(options.globs);
 }
 
+static void bytes_are_those_of_the_files_that_are_counted(void **state)
+{
+    (void)state;
+    const char *copy[] = {"in"};
+    struct options asked = {.paths = copy, .path_count = 1};
+    const struct walk_options options = {.hidden = false};
+    struct inputs *inputs = NULL;
+    struct forecast *forecast = NULL;
+    struct text message = TEXT_INIT;
+    make_folder(scratch("in/sub"));
+    write_text(scratch("in/a.jpg"), "12345");
+    write_text(scratch("in/sub/b.png"), "1234567");
+    write_text(scratch("in/notes"), "123");
+    assert_int_equal(chdir(test_scratch()), 0);
+    assert_int_equal(inputs_create(&asked, &inputs, &message), 0);
+    assert_int_equal(forecast_create(&options, inputs, &forecast), 0);
+    assert_int_equal(forecast_bytes(forecast), 0); /* not known yet */
+    for (int i = 0; i < 1000 && forecast_total(forecast) == 0; i++)
+        forecast_step(forecast);
+    assert_int_equal(forecast_total(forecast), 2);
+    assert_int_equal(forecast_bytes(forecast), 12);
+    forecast_free(forecast);
+    inputs_free(inputs);
+    assert_int_equal(forecast_bytes(NULL), 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST(counts_what_looks_like_pictures),
         TEST(counts_only_what_the_run_will_meet),
+        TEST(bytes_are_those_of_the_files_that_are_counted),
     };
     return test_run("app forecast", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -118,6 +118,7 @@ static void machines_get_one_object_a_line(void **state)
     assert_true(json_get(events[3], "signal")->number == 9);
     assert_true(json_get(events[4], "unfinished")->number == 1);
     assert_true(json_get(events[4], "signal")->number == 15);
+    assert_true(json_get(events[4], "errors/worker-died")->number == 1);
     assert_string_equal(read_file("err", NULL), "");
 }
 
@@ -193,12 +194,42 @@ static void plans_and_fatal_causes_are_told(void **state)
                      0);
 }
 
+static void what_is_up_to_date_or_removed_is_told(void **state)
+{
+    (void)state;
+    for (int json = 0; json < 2; json++) {
+        struct fixture fixture;
+        fixture_init(&fixture,
+                     (struct options){.json = json == 1, .verbose = json == 0, .prune = true});
+        report_input(fixture.report);
+        report_up_to_date(fixture.report, "a\xff.jpg", "thumbs/a\xff.jpg");
+        report_pruned(fixture.report, "thumbs/b\n.jpg", false);
+        report_pruned(fixture.report, "thumbs/c.jpg", true);
+        assert_int_equal(report_counts(fixture.report)->up_to_date, 1);
+        report_summary(fixture.report, 0, -1);
+        fixture_done(&fixture);
+        const char *out = read_file("out", NULL);
+        const char *wanted =
+            json ? "{\"event\":\"file\",\"path_b64\":\"Yf8uanBn\",\"status\":\"up_to_date\","
+                   "\"outputs\":[{\"path_b64\":\"dGh1bWJzL2H/LmpwZw==\"}]}\n"
+                   "{\"event\":\"pruned\",\"path\":\"thumbs/b\\n.jpg\"}\n"
+                   "{\"event\":\"pruned\",\"path\":\"thumbs/c.jpg\",\"dry_run\":true}\n"
+                   "{\"event\":\"summary\",\"made\":0,\"up_to_date\":1,"
+                 : "up to date thumbs/a\\xff.jpg from a\\xff.jpg\n"
+                   "removed thumbs/b\\x0a.jpg\n"
+                   "would remove thumbs/c.jpg\n"
+                   "0 made, 1 up to date, 2 removed in 0.";
+        assert_int_equal(strncmp(out, wanted, strlen(wanted)), 0);
+        assert_true(!json || strstr(out, "\"pruned\":2"));
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
         TEST(machines_get_one_object_a_line),     TEST(people_get_failures_and_a_summary),
         TEST(verbose_and_quiet_do_what_they_say), TEST(colours_come_only_when_they_may),
-        TEST(plans_and_fatal_causes_are_told),
+        TEST(plans_and_fatal_causes_are_told),    TEST(what_is_up_to_date_or_removed_is_told),
     };
     return test_run("app report", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -532,8 +532,8 @@ static void a_terminal_gets_a_bar_that_goes_away(void **state)
     expect_exit(&result, 1);
     assert_non_null(strstr(result.err, " of 21"));
     assert_non_null(strstr(result.err, "files/s"));
-    assert_non_null(strstr(result.err, "\r\x1b[Kthumbpool: in/bad.jpg: "));
-    const char *end = "\r\x1b[K";
+    assert_non_null(strstr(result.err, "\r\x1b[?7h\x1b[Jthumbpool: in/bad.jpg: "));
+    const char *end = "\r\x1b[?7h\x1b[J";
     assert_string_equal(result.err + result.err_bytes - strlen(end), end);
     assert_null(strchr(result.out, '\r'));
     result = program_run_with(&setup, "in", NULL); /* no terminal: no bar */
