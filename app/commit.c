@@ -26,7 +26,7 @@
 struct commit {
     const struct inputs *inputs;
     const struct inode_set *read_folders;
-    struct inode_set guarded;       /* sources that links have led to */
+    struct inode_set guarded; /* sources that links have led to */
     struct inode_set made;
     struct outdirs *outdirs;
     struct unnamed *unnamed; /* NULL: they are of no use here */
@@ -92,7 +92,7 @@ static int ask_to_replace(const struct commit *commit, const struct commit_reque
     struct text reason = TEXT_INIT;
     int r = 0;
     if (request->may_replace)
-        r = request->may_replace(request->may_replace_data, dir_fd, request->name, &reason);
+        r = request->may_replace(request->callback_data, dir_fd, request->name, &reason);
     if (r < 0)
         explain(commit, request, text_string(&reason), message);
     text_done(&reason);
@@ -119,7 +119,9 @@ static int check_target(const struct commit *commit, const struct commit_request
         reason = "the thumbnail would replace a source";
     else if (inode_set_has(&commit->guarded, st.st_dev, st.st_ino))
         reason = "the thumbnail would replace a source that a link leads to";
-    else if (inode_set_has(&commit->made, st.st_dev, st.st_ino))
+    else if (inode_set_has(&commit->made, st.st_dev, st.st_ino) &&
+             !(request->is_own &&
+               request->is_own(request->callback_data, outdir->fd, request->name)))
         reason = "this run has made it from another file already";
     else if (S_ISDIR(st.st_mode))
         reason = "there is a folder of that name";
@@ -191,6 +193,13 @@ static mode_t mode_for(const struct commit *commit, const struct commit_request 
     return mode;
 }
 
+/* FAT has one mode for all its files, and refuses to change it. That must do where others than the
+ * owner may no more than with the source. */
+static bool is_narrow_enough(mode_t mode, mode_t source_mode)
+{
+    return errno == EPERM && (mode & 0066 & ~source_mode) == 0;
+}
+
 /* Write the file, all but its name. */
 static int fill(const struct commit *commit, const struct commit_request *request, int fd,
                 struct stat *ret_st)
@@ -202,7 +211,7 @@ static int fill(const struct commit *commit, const struct commit_request *reques
     if (r == 0)
         mode = mode_for(commit, request, ret_st->st_gid == request->source_group);
     if (r == 0 && (ret_st->st_mode & 07777) != mode && fchmod(fd, mode) < 0)
-        r = -errno;
+        r = is_narrow_enough(ret_st->st_mode, request->source_mode) ? 0 : -errno;
     if (r == 0 && commit->sync && fsync(fd) < 0)
         r = -errno; /* never asked again: the second answer would be a lie */
     return r;

@@ -30,7 +30,11 @@ struct commit_request {
      * -EEXIST, -EALREADY or what commit_file() is to return, with the reason, safe to show. NULL:
      * any may be replaced. */
     int (*may_replace)(void *data, int dir_fd, const char *name, struct text *reason);
-    void *may_replace_data;
+    /* Asked about a file that has the name and seems to have been made in this run: is it of this
+     * very source? Then another run has been here: a thumbnail that it replaced has gone, and the
+     * number of its inode serves again. NULL: no. */
+    bool (*is_own)(void *data, int dir_fd, const char *name);
+    void *callback_data; /* of both */
 };
 
 /** inputs: borrowed until commit_free().  read_folders: folders whose files are sources (grows

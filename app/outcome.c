@@ -180,7 +180,8 @@ static int settle_thumbnail(struct outcome *outcome, const struct job *job,
                                            .data = image.data,
                                            .size_bytes = image.size_bytes,
                                            .may_replace = targets_may_replace,
-                                           .may_replace_data = &guard};
+                                           .is_own = targets_is_own,
+                                           .callback_data = &guard};
     const int64_t start_us = clock_us();
     int r = text_failed(&folder) ? -ENOMEM : commit_file(outcome->commit, &request, &words);
     const int64_t write_us = clock_us() - start_us;

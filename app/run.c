@@ -199,6 +199,11 @@ static int plan_file(struct run *run, const struct walk_entry *entry, const char
         r = targets_look(targets, entry, plan, ret_output);
     if (r == 0) {
         r = plan_make(plan, run->walk, entry, run->options, false);
+        if (r == 0 && plan->verdict == PLAN_TRY && !entry->named &&
+            targets_is_output(targets, plan)) {
+            plan->verdict = PLAN_SKIPPED;
+            plan->why = "a thumbnail of a picture of this folder";
+        }
         if (r == 0 && looks && !plan->may_be_picture && plan->verdict == PLAN_TRY)
             r = targets_look(targets, entry, plan, ret_output);
     }

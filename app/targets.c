@@ -235,6 +235,50 @@ int targets_may_replace(void *guard, int dir_fd, const char *name, struct text *
     return judge(targets, &own, job->root, dir_fd, name, reason);
 }
 
+/* Is what has the name a thumbnail of that very source? */
+static bool is_of(struct targets *targets, const struct origin *own, size_t root, int dir_fd,
+                  const char *name)
+{
+    enum img_format format;
+    struct stamp found;
+    struct text other = TEXT_INIT;
+    int fd = open_target(dir_fd, name);
+    bool is = fd >= 0 && stamp_read(fd, targets->buffer, &found, &format) == 0;
+    if (is) {
+        const enum relation relation =
+            origins_relate(targets->origins, own, in_thumbs(targets, root), &found, &other);
+        is = relation == RELATION_SAME_STATE || relation == RELATION_SAME_SOURCE;
+    }
+    if (fd >= 0)
+        close(fd);
+    text_done(&other);
+    return is;
+}
+
+bool targets_is_own(void *guard, int dir_fd, const char *name)
+{
+    struct targets *targets = ((const struct target_guard *)guard)->targets;
+    const struct job *job = ((const struct target_guard *)guard)->job;
+    struct origin own = {.folder = job->origin};
+    return stamp_parse(job->note, strlen(job->note), &own.stamp) == 0 &&
+           is_of(targets, &own, job->root, dir_fd, name);
+}
+
+bool targets_is_output(struct targets *targets, const struct plan *plan)
+{
+    enum img_format format;
+    struct stamp found;
+    return (plan->format == IMG_FORMAT_JPEG || plan->format == IMG_FORMAT_PNG) &&
+           stamp_read(plan->fd, targets->buffer, &found, &format) == 0 &&
+           found.root == targets->own.stamp.root;
+}
+
+static bool own_is_own(void *data, int dir_fd, const char *name)
+{
+    struct targets *targets = data;
+    return is_of(targets, &targets->own, targets->root, dir_fd, name);
+}
+
 static int own_may_replace(void *data, int dir_fd, const char *name, struct text *reason)
 {
     struct targets *targets = data;
@@ -281,7 +325,8 @@ static int check_name(struct targets *targets, const struct plan *plan, const ch
                                            .source_device = plan->st.st_dev,
                                            .source_inode = plan->st.st_ino,
                                            .may_replace = own_may_replace,
-                                           .may_replace_data = targets};
+                                           .is_own = own_is_own,
+                                           .callback_data = targets};
     if (text_failed(&targets->folder))
         return -ENOMEM;
     return commit_check(targets->commit, &request, !targets->options->dry_run, words);

@@ -71,6 +71,11 @@ struct target_guard {
     const struct job *job;
 };
 int targets_may_replace(void *guard, int dir_fd, const char *name, struct text *reason);
+bool targets_is_own(void *guard, int dir_fd, const char *name);
+
+/** Is the source itself a thumbnail that was made from a file of the same PATH, say by a run with
+ *  another --output?  plan: with the verdict PLAN_TRY, of the file that was begun with. */
+bool targets_is_output(struct targets *targets, const struct plan *plan);
 
 /** What the thumbnails of this run are stamped with. */
 struct origins *targets_origins(struct targets *targets);

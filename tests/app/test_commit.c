@@ -22,6 +22,7 @@ static struct {
     unsigned names;          /* given that way */
     bool links_refused;      /* as where links are not for everybody */
     bool renames_are_simple; /* as on a file system that does not know those that replace nothing */
+    bool modes_are_fixed;    /* as on FAT */
     mode_t born;             /* what the file might when it was made */
 } watched = {
 #ifdef LINKS_REFUSED
@@ -37,6 +38,16 @@ ssize_t __wrap_write(int fd, const void *data, size_t size_bytes)
     if (fstat(fd, &st) == 0)
         watched.born = st.st_mode & 07777;
     return __real_write(fd, data, size_bytes);
+}
+
+int __real_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode);
+int __wrap_fchmod(int fd, mode_t mode)
+{
+    if (!watched.modes_are_fixed)
+        return __real_fchmod(fd, mode);
+    errno = EPERM;
+    return -1;
 }
 
 int __real_fsync(int fd);
@@ -214,6 +225,26 @@ static void another_group_gets_the_rights_of_everybody(void **state)
         assert_int_equal(stat(scratch("out/%s", name), &st), 0);
         assert_int_equal(st.st_mode & 07777, rows[i].made);
         assert_int_equal(watched.born, 0600 | rows[i].made);
+    }
+    fixture_done(&fixture);
+}
+
+static void a_mode_that_cannot_be_changed_will_do_if_it_is_narrow(void **state)
+{
+    (void)state;
+    static const mode_t sources[] = {0400, 0444, 0777};
+    struct fixture fixture;
+    struct stat st;
+    umask(0);
+    fixture_init(&fixture);
+    watched.modes_are_fixed = true;
+    for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
+        char name[] = "0.jpg";
+        name[0] = (char)('0' + i);
+        assert_int_equal(chmod("in/source", sources[i]), 0);
+        assert_int_equal(put(&fixture, "", name, "x"), 0);
+        assert_int_equal(stat(scratch("out/%s", name), &st), 0);
+        assert_int_equal(st.st_mode & 0066 & ~sources[i], 0);
     }
     fixture_done(&fixture);
 }
@@ -424,6 +455,7 @@ int main(int argc, char **argv)
         TEST(a_thumbnail_gets_its_name_and_nothing_else_is_left),
         TEST(modes_are_never_wider_than_the_sources),
         TEST(another_group_gets_the_rights_of_everybody),
+        TEST(a_mode_that_cannot_be_changed_will_do_if_it_is_narrow),
         TEST(one_name_is_given_once_in_a_run),
         TEST(sources_are_never_replaced),
         TEST(only_files_are_replaced),

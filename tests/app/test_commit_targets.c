@@ -121,7 +121,7 @@ static struct commit_request request_for(const char *folder, const char *name, s
                                    .data = "new",
                                    .size_bytes = 3,
                                    .may_replace = given ? answer : NULL,
-                                   .may_replace_data = given};
+                                   .callback_data = given};
 }
 
 static void who_asks_decides_what_is_replaced(void **state)
@@ -242,6 +242,35 @@ static void where_case_is_folded_two_names_are_one(void **state)
     fixture_done(&fixture);
 }
 
+static bool own(void *data, int dir_fd, const char *name)
+{
+    struct answer *given = data;
+    struct stat st;
+    assert_int_equal(fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW), 0);
+    return given->code == 0;
+}
+
+/* A hard link stands for an inode number that serves again. */
+static void what_another_run_made_of_the_same_source_is_no_collision(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    struct answer given = {.code = 0};
+    fixture_init(&fixture);
+    struct commit_request request = request_for("", "x.jpg", &given);
+    assert_int_equal(commit_file(fixture.commit, &request, &fixture.message), 0);
+    assert_int_equal(link("out/x.jpg", "out/y.jpg"), 0);
+    request.name = "y.jpg";
+    assert_int_equal(commit_file(fixture.commit, &request, &fixture.message), -EEXIST);
+    request.is_own = own;
+    given.code = -EEXIST;
+    assert_int_equal(commit_file(fixture.commit, &request, &fixture.message), -EEXIST);
+    given.code = 0;
+    assert_int_equal(commit_file(fixture.commit, &request, &fixture.message), 0);
+    assert_string_equal(read_file("out/y.jpg", NULL), "new");
+    fixture_done(&fixture);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -249,6 +278,7 @@ int main(int argc, char **argv)
         TEST(a_look_makes_nothing),
         TEST(what_is_kept_or_protected_is_not_replaced),
         TEST(where_case_is_folded_two_names_are_one),
+        TEST(what_another_run_made_of_the_same_source_is_no_collision),
     };
     return test_run("app commit targets", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

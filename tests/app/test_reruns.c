@@ -397,6 +397,24 @@ static void a_stamp_that_makes_no_sense_is_none(void **state)
     }
 }
 
+static void thumbnails_of_a_folder_are_no_sources_of_it(void **state)
+{
+    (void)state;
+    make_three();
+    struct program_result result = program_run("in", "--json", NULL);
+    expect_counts(&result, 3, 0, 0, 0);
+    /* "in/thumbs" is not this run's output, but it is a run's over the same folder. */
+    result = program_run("in", "-o", "out", "--json", NULL);
+    expect_exit(&result, 0);
+    expect_counts(&result, 3, 0, 3, 0);
+    assert_string_equal(status_of(&result, "in/thumbs/a.jpg"), "skipped");
+    /* Who names them wants them. */
+    result = program_run("in/thumbs", "-o", "other", "-s", "50", "--json", NULL);
+    expect_counts(&result, 3, 0, 0, 0);
+    result = program_run("in/thumbs/a.jpg", "-o", "single", "-s", "50", "--json", NULL);
+    expect_counts(&result, 1, 0, 0, 0);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -413,6 +431,7 @@ int main(int argc, char **argv)
         TEST(a_thumbnail_of_another_picture_stays_while_that_is_there),
         TEST(a_picture_is_the_same_by_whatever_path_it_is_named),
         TEST(a_tree_is_moved_with_its_thumbnails),
+        TEST(thumbnails_of_a_folder_are_no_sources_of_it),
         TEST_LONG(a_stamp_that_makes_no_sense_is_none, 60000),
     };
     return test_run("reruns", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);

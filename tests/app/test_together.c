@@ -28,28 +28,24 @@ static void start_all(struct program *programs, int count)
 }
 
 /* What one run says of itself adds up, and agrees with its exit code. program_events() compares
- * the lines with the summary. together: it had others beside it. A thumbnail that another run has
- * replaced gives its inode number back, and the next file that gets it looks like one that this run
- * has made already: so some may be told as collisions that are none, though all are there. */
-static void check_run(const struct program_result *result, bool together)
+ * the lines with the summary. */
+static void check_run(const struct program_result *result)
 {
     expect_exit(result, 1);
     const double made = summary_of(result, "made") + summary_of(result, "up_to_date");
     const double failed = summary_of(result, "failed"), skipped = summary_of(result, "skipped");
-    const double collided = together ? summary_of(result, "errors/collision") : 0;
     assert_true(summary_of(result, "inputs") == made + skipped + failed);
-    assert_true(made + collided == 36);
-    assert_true(failed - collided == BAD);
+    assert_true(made == 36);
+    assert_true(failed == BAD);
     assert_true(summary_of(result, "errors/not-an-image") == BAD);
     assert_true(skipped == 1);
 }
 
-/* A run that is alone finds nothing amiss, and puts right what a collision left in the ledger. */
 static void run_alone(void)
 {
     struct program program = program_start(&ordinary, args);
     const struct program_result result = program_wait(&program);
-    check_run(&result, false);
+    check_run(&result);
 }
 
 static void make_input(void)
@@ -86,7 +82,7 @@ static void runs_on_one_tree_do_each_other_no_harm(void **state)
         start_all(programs, count);
         for (int i = 0; i < count; i++) {
             const struct program_result result = program_wait(&programs[i]);
-            check_run(&result, true);
+            check_run(&result);
         }
         assert_int_equal(check_outputs(scratch("out")), 36);
         run_alone();
@@ -129,7 +125,7 @@ static void killed_runs_do_the_living_no_harm(void **state)
         if (result.exit_code == 128 + SIGINT && result.out_bytes > 0)
             assert_true(summary_of(&result, "made") + summary_of(&result, "unfinished") <= 41);
         result = program_wait(&programs[2]);
-        check_run(&result, true);
+        check_run(&result);
         program_left_no_process();
         run_alone(); /* it cleans up after the killed ones */
         check_output();
