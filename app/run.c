@@ -199,7 +199,7 @@ static int plan_file(struct run *run, const struct walk_entry *entry, const char
         r = targets_look(targets, entry, plan, ret_output);
     if (r == 0) {
         r = plan_make(plan, run->walk, entry, run->options, false);
-        if (r == 0 && plan->verdict == PLAN_TRY && !entry->named &&
+        if (r == 0 && plan->verdict == PLAN_TRY && !entry->named && !entry->through_link &&
             targets_is_output(targets, plan)) {
             plan->verdict = PLAN_SKIPPED;
             plan->why = "a thumbnail of a picture of this folder";
