@@ -25,6 +25,7 @@
 #include "forecast_priv.h"
 #include "inode_set_priv.h"
 #include "inputs_priv.h"
+#include "intake_priv.h"
 #include "jobs_priv.h"
 #include "lanes_priv.h"
 #include "outcome_priv.h"
@@ -62,7 +63,7 @@ struct run {
     struct inode_set output_roots;
     struct walk_options walk_options;
     struct walk *walk;
-    struct plan plan;
+    struct intake intake;
     struct forecast *forecast; /* NULL without a bar */
     struct jobs jobs;
     struct lanes *lanes;
@@ -70,13 +71,9 @@ struct run {
     struct outcome outcome;
     struct report *report;
     struct report *_Atomic told; /* the same, for the thread that waits for signals */
-    struct text shown;
-    struct text source; /* what the failures know it by */
-    struct text words;  /* reused */
-    bool *unread;       /* by PATH: a folder in it, or itself, could not be read */
-    uint64_t passed;    /* files that the forecast counts, but were skipped */
-    int64_t peak_bytes; /* of a worker's memory; -1: not known */
-    unsigned relieved;  /* how often in a row descriptors were looked for in vain */
+    uint64_t passed;             /* files that the forecast counts, but were skipped */
+    int64_t peak_bytes;          /* of a worker's memory; -1: not known */
+    unsigned relieved;           /* how often in a row descriptors were looked for in vain */
     bool walk_ended;
     bool starved; /* a commit waits for descriptors: nothing new until what is in flight is done */
     bool fatal;
@@ -123,149 +120,6 @@ static bool relieve(struct run *run)
 
 /* ---- Files in ------------------------------------------------------------------------------ */
 
-/* A file is not tried because of what earlier runs have met: say so. */
-static bool is_settled_by_the_past(struct run *run, const struct walk_entry *entry)
-{
-    const char *path = text_string(&run->shown);
-    const struct report_failure failure = {
-        .slug = "quarantined",
-        .words = "it has taken its workers along too often; --retry-failed tries it all the same",
-        .source_bytes = (uint64_t)run->plan.st.st_size};
-    switch (failures_judge(run->outcome.failures, run->inputs->list[entry->input].root,
-                           text_string(&run->source), &run->plan.st)) {
-    case FAILURES_QUARANTINED:
-        report_failed(run->report, path, &failure);
-        return true;
-    case FAILURES_NOT_LISTED:
-        report_skipped(run->report, path, "it did not fail last time");
-        return true;
-    case FAILURES_TRY:
-        break;
-    }
-    return false;
-}
-
-/* Remember, or forget, a source that is settled without work. slug: NULL: it did not fail. */
-static void remember(struct run *run, const struct walk_entry *entry, const char *slug)
-{
-    const size_t root = run->inputs->list[entry->input].root;
-    const char *source = text_string(&run->source);
-    const int64_t mtime_ns = plan_mtime_ns(&run->plan);
-    const uint64_t size_bytes = (uint64_t)run->plan.st.st_size;
-    if (run->options->dry_run)
-        return;
-    if (slug)
-        failures_note(run->outcome.failures, root, source, mtime_ns, size_bytes, slug, 0);
-    else
-        failures_settle(run->outcome.failures, root, source, mtime_ns, size_bytes);
-}
-
-static void settle_skipped(struct run *run, const struct walk_entry *entry, const char *why)
-{
-    report_skipped(run->report, text_string(&run->shown), why);
-    remember(run, entry, NULL);
-}
-
-static void settle_failed(struct run *run, const struct walk_entry *entry, const char *slug,
-                          const char *words)
-{
-    const struct report_failure failure = {.slug = slug, .words = words};
-    report_failed(run->report, text_string(&run->shown), &failure);
-    remember(run, entry, slug);
-}
-
-static void settle_up_to_date(struct run *run, const struct walk_entry *entry, const char *output)
-{
-    const size_t root = run->inputs->list[entry->input].root;
-    text_cut(&run->words, 0);
-    text_puts(&run->words, run->inputs->roots[root].path);
-    text_join(&run->words, output);
-    report_up_to_date(run->report, text_string(&run->shown), text_string(&run->words));
-    remember(run, entry, NULL);
-}
-
-/* Plan what to do with a file. ret_output: its thumbnail, if that is up to date: then there is no
- * verdict.  Returns as plan_make(). */
-static int plan_file(struct run *run, const struct walk_entry *entry, const char **ret_output)
-{
-    struct targets *targets = run->outcome.targets;
-    const bool looks = !run->options->retry_failed;
-    struct plan *plan = &run->plan;
-    int r = plan_begin(plan, entry, run->inputs, run->options, text_string(&run->source));
-    if (r == 0)
-        r = targets_begin(targets, entry);
-    /* What is no picture by its name is opened first: most of it is none. */
-    if (r == 0 && looks && plan->may_be_picture)
-        r = targets_look(targets, entry, plan, ret_output);
-    if (r == 0) {
-        r = plan_make(plan, run->walk, entry, run->options, false);
-        if (r == 0 && plan->verdict == PLAN_TRY && !entry->named && !entry->through_link &&
-            targets_is_output(targets, plan)) {
-            plan->verdict = PLAN_SKIPPED;
-            plan->why = "a thumbnail of a picture of this folder";
-        }
-        if (r == 0 && looks && !plan->may_be_picture && plan->verdict == PLAN_TRY)
-            r = targets_look(targets, entry, plan, ret_output);
-    }
-    if (r > 0)
-        walk_mark_tried(run->walk);
-    return r < 0 ? r : 0;
-}
-
-/* A file that could be tried: does what is there stand against it? Returns 1 if not, 0 with its
- * outcome, or -ENOMEM. */
-static int settle_target(struct run *run, const struct walk_entry *entry)
-{
-    enum target_verdict verdict;
-    text_cut(&run->words, 0);
-    int r = targets_settle(run->outcome.targets, entry, &run->plan, &verdict, &run->words);
-    if (r < 0)
-        return r;
-    if (verdict == TARGET_KEPT)
-        settle_skipped(run, entry, text_string(&run->words));
-    else if (verdict == TARGET_COLLISION)
-        settle_failed(run, entry, "collision", text_string(&run->words));
-    return verdict == TARGET_MAKE;
-}
-
-/* Settle an entry without work, if it can be. Returns 1 if it is to be tried, 0 if not, -EAGAIN
- * to come again when others have given descriptors back, or -ENOMEM. */
-static int consider(struct run *run, const struct walk_entry *entry)
-{
-    const char *output = NULL;
-    int r = 0;
-    text_cut(&run->shown, 0);
-    text_cut(&run->source, 0);
-    plan_shown(&run->shown, run->inputs, entry);
-    failures_path(&run->source, run->inputs, entry);
-    if (text_failed(&run->shown) || text_failed(&run->source))
-        r = -ENOMEM;
-    else if (entry->kind == WALK_FILE)
-        r = plan_file(run, entry, &output);
-    if (r == -EAGAIN)
-        walk_unget(run->walk);
-    if (r < 0)
-        return r;
-    report_input(run->report);
-    if (entry->kind == WALK_SKIPPED) {
-        report_skipped(run->report, text_string(&run->shown), entry->why);
-    } else if (entry->kind == WALK_FAILED) {
-        const struct report_failure failure = {.slug = "unreadable",
-                                               .words = strerror(-entry->error)};
-        run->unread[entry->input] = true;
-        report_failed(run->report, text_string(&run->shown), &failure);
-    } else if (output) {
-        settle_up_to_date(run, entry, output);
-    } else if (run->plan.verdict == PLAN_SKIPPED) {
-        settle_skipped(run, entry, run->plan.why);
-    } else if (run->plan.verdict == PLAN_FAILED) {
-        settle_failed(run, entry, run->plan.slug, text_string(&run->plan.message));
-    } else {
-        return is_settled_by_the_past(run, entry) ? 0 : settle_target(run, entry);
-    }
-    return 0;
-}
-
 static void tick(struct run *run)
 {
     if (!run->forecast)
@@ -278,7 +132,7 @@ static void tick(struct run *run)
     report_tick(run->report, &ahead);
 }
 
-/* One step of the walk. Returns 1 with a file to try, 0 to go on, or what consider() returns. */
+/* One step of the walk. Returns 1 with a file to try, 0 to go on, or as intake_consider(). */
 static int step(struct run *run, size_t *ret_input)
 {
     struct walk_entry entry;
@@ -287,7 +141,7 @@ static int step(struct run *run, size_t *ret_input)
     if (r <= 0 || run_is_over(run)) /* a folder may count as unreadable because of the signal */
         return r < 0 ? r : 0;
     const uint64_t skipped = report_counts(run->report)->skipped;
-    r = consider(run, &entry);
+    r = intake_consider(&run->intake, &entry);
     if (report_counts(run->report)->skipped > skipped)
         run->passed += forecast_counts(&entry);
     if (r == 0)
@@ -326,15 +180,15 @@ static int pull(struct run *run)
     if (r <= 0)
         return r;
     const size_t root = run->inputs->list[input].root;
-    const enum lane lane = lanes_of(run->lanes, run->plan.format);
-    const struct job_names names = {.shown = text_string(&run->shown),
-                                    .source = text_string(&run->source),
+    const enum lane lane = lanes_of(run->lanes, run->intake.plan.format);
+    const struct job_names names = {.shown = text_string(&run->intake.shown),
+                                    .source = text_string(&run->intake.source),
                                     .origin = targets_origin(run->outcome.targets),
-                                    .note = targets_stamp(run->outcome.targets, &run->plan)};
-    r = names.note ? jobs_add(&run->jobs, &run->plan, root, &names, &job) : -ENOMEM;
+                                    .note = targets_stamp(run->outcome.targets, &run->intake.plan)};
+    r = names.note ? jobs_add(&run->jobs, &run->intake.plan, root, &names, &job) : -ENOMEM;
     if (r < 0)
         return r;
-    job->is_picture = run->plan.format != IMG_FORMAT_UNKNOWN;
+    job->is_picture = run->intake.plan.format != IMG_FORMAT_UNKNOWN;
     lanes_wait(run->lanes, lane, job);
     if (lane != run->lane)
         lanes_expect(run->lanes, lane);
@@ -541,7 +395,7 @@ static void prune(struct run *run)
                                 .commit = run->outcome.commit,
                                 .origins = targets_origins(run->outcome.targets),
                                 .report = run->report,
-                                .unread = run->unread};
+                                .unread = run->intake.unread};
     if (!run->options->prune || !run->walk_ended || run_is_over(run))
         return;
     int r = prune_outputs(&prune);
@@ -579,15 +433,15 @@ static void rehearse(struct run *run)
     int r;
     while ((r = next_to_try(run, &input)) == 1) {
         const char *root_path = run->inputs->roots[run->inputs->list[input].root].path;
-        const struct plan_names *names = &run->plan.names;
-        const char *only = plan_only_name(&run->plan);
+        const struct plan_names *names = &run->intake.plan.names;
+        const char *only = plan_only_name(&run->intake.plan);
         text_cut(&output, 0);
         text_puts(&output, root_path);
         text_cut(&other, 0);
         text_puts(&other, root_path);
         text_join(&output, only ? only : text_string(&names->jpeg));
         text_join(&other, text_string(&names->png));
-        report_planned(run->report, text_string(&run->shown), text_string(&output),
+        report_planned(run->report, text_string(&run->intake.shown), text_string(&output),
                        only ? NULL : text_string(&other));
     }
     if (r < 0)
@@ -627,9 +481,6 @@ static int run_prepare(struct run *run)
                                               .globs = run->globs,
                                               .outputs = &run->output_roots,
                                               .read_folders = &run->read_folders};
-    run->unread = calloc(run->inputs->count + 1, sizeof(*run->unread));
-    if (!run->unread)
-        return -ENOMEM;
     r = inputs_register(run->inputs, &run->read_folders);
     if (r == 0)
         r = inputs_register_roots(run->inputs, &run->output_roots);
@@ -642,6 +493,8 @@ static int run_prepare(struct run *run)
     if (r == 0)
         r = outcome_init(&run->outcome, options, run->inputs, &run->read_folders,
                          &run->output_roots, run->report);
+    if (r == 0)
+        r = intake_init(&run->intake, options, run->inputs, run->walk, &run->outcome);
     if (r == 0 && report_has_bar(run->report))
         r = forecast_create(&run->walk_options, run->inputs, &run->forecast);
     return r;
@@ -651,15 +504,11 @@ static void run_done(struct run *run)
 {
     lanes_free(run->lanes);
     forecast_free(run->forecast);
+    intake_done(&run->intake);
     outcome_done(&run->outcome);
     walk_free(run->walk);
     globs_free(run->globs);
     report_free(run->report);
-    plan_done(&run->plan);
-    text_done(&run->shown);
-    text_done(&run->source);
-    text_done(&run->words);
-    free(run->unread);
     inode_set_done(&run->read_folders);
     inode_set_done(&run->output_roots);
     inputs_free(run->inputs);
@@ -696,7 +545,6 @@ int run_paths(const struct options *options)
     struct run run = {.options = options, .fd = -1, .peak_bytes = -1};
     const struct signals_listener listener = report_listener(&run.told, EXIT_SIGNAL_BASE);
     struct text message = TEXT_INIT;
-    plan_init(&run.plan);
     signals_watch_begin(&listener);
     int exit_code = EXIT_CANNOT_GO_ON;
     int r = inputs_create(options, &run.inputs, &message);
