@@ -113,7 +113,7 @@ static int plan_file(struct intake *intake, const struct walk_entry *entry, cons
         if (r == 0 && plan->verdict == PLAN_TRY && !entry->named && !entry->through_link &&
             targets_is_output(targets, plan)) {
             plan->verdict = PLAN_SKIPPED;
-            plan->why = "a thumbnail of a picture of this folder";
+            plan->why = "a thumbnail of a picture of this run";
         }
         if (r == 0 && looks && !plan->may_be_picture && plan->verdict == PLAN_TRY)
             r = targets_look(targets, entry, plan, ret_output);

@@ -201,6 +201,11 @@ static const char *known_folder(const struct origins *origins, uint64_t hash)
     return found ? found->folder : NULL;
 }
 
+bool origins_knows(const struct origins *origins, uint64_t hash)
+{
+    return known_folder(origins, hash) != NULL;
+}
+
 /* The whole path of the source that a stamp speaks of. Returns false if it is not known. */
 static bool resolve(const struct origins *origins, const struct origin *own, bool in_thumbs,
                     const struct stamp *found, struct text *path)

@@ -40,6 +40,9 @@ int origins_of(struct origins *origins, const struct walk_entry *entry, struct o
 int origins_folder(struct origins *origins, const struct input *input, const char **ret_folder,
                    uint64_t *ret_hash);
 
+/** Do files of this run count from the folder with that hash? */
+bool origins_knows(const struct origins *origins, uint64_t hash);
+
 /** What a stamped file is to a source. */
 enum relation {
     RELATION_SAME_STATE,  /* made from it, as it is, by the same settings */

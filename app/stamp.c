@@ -238,6 +238,14 @@ int stamp_parse(const char *note, size_t note_bytes, struct stamp *ret_stamp)
     return 0;
 }
 
+bool stamp_is_whole(int fd, const struct stat *st, enum img_format format)
+{
+    uint8_t end[IMG_END_BYTES];
+    return st->st_size >= (off_t)sizeof(end) &&
+           pread(fd, end, sizeof(end), st->st_size - (off_t)sizeof(end)) == (ssize_t)sizeof(end) &&
+           img_end_is_there(end, format);
+}
+
 int stamp_read(int fd, uint8_t *buffer, struct stamp *ret_stamp, enum img_format *ret_format)
 {
     size_t filled = 0;

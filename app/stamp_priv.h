@@ -70,6 +70,10 @@ int stamp_parse(const char *note, size_t note_bytes, struct stamp *ret_stamp);
  *  Returns 0, or -ENOMSG if it has none. */
 int stamp_read(int fd, uint8_t *buffer, struct stamp *ret_stamp, enum img_format *ret_format);
 
+/** Has a stamped file the end of a thumbnail? One that was copied in part, or was not wholly on the
+ *  disk when the power failed, has not.  st: of the file. */
+bool stamp_is_whole(int fd, const struct stat *st, enum img_format format);
+
 /** One source; one state of one source, by the same settings? Never if that is not settled. */
 bool stamp_same_source(const struct stamp *a, const struct stamp *b);
 bool stamp_same_state(const struct stamp *a, const struct stamp *b);

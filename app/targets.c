@@ -84,6 +84,15 @@ static bool in_thumbs(const struct targets *targets, size_t root)
 
 int targets_begin(struct targets *targets, const struct walk_entry *entry)
 {
+    struct stat st;
+    int r = 0;
+    /* What a link leads to may lie anywhere, in an output folder too, and stays whatever becomes of
+     * it as a source: made, up to date or skipped. */
+    if (entry->through_link && !entry->named &&
+        fstatat(entry->dir_fd, entry->open_name, &st, 0) == 0)
+        r = commit_protect(targets->commit, &st);
+    if (r < 0)
+        return r;
     targets->root = targets->inputs->list[entry->input].root;
     return origins_of(targets->origins, entry, &targets->own);
 }
@@ -130,7 +139,7 @@ static int look_at(struct targets *targets, const char *path)
     if (stamp_read(fd, targets->buffer, &found, &format) == 0 &&
         origins_relate(targets->origins, &targets->own, in_thumbs(targets, targets->root), &found,
                        &other) == RELATION_SAME_STATE &&
-        fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+        fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && stamp_is_whole(fd, &st, format))
         r = commit_keep(targets->commit, &st) < 0 ? -ENOMEM : 1;
     text_done(&other);
     close(fd);
@@ -183,52 +192,92 @@ static void say_of_another(const char *other, struct text *reason)
     text_puts(reason, "', which is still there");
 }
 
+/* The stamp of what has the name of a target. Returns 0; -ENOENT: there is nothing, or an empty
+ * file, as a power failure leaves, which nobody misses; a lack of descriptors, in which case who
+ * asks comes again; or -ENOMSG: it is somebody else's. */
+static int read_target(struct targets *targets, int dir_fd, const char *name,
+                       struct stamp *ret_stamp)
+{
+    enum img_format format;
+    struct stat st;
+    int fd = open_target(dir_fd, name);
+    if (fd < 0)
+        return fd == -ENOENT || walk_error_passes(fd) ? fd : -ENOMSG;
+    int r = stamp_read(fd, targets->buffer, ret_stamp, &format);
+    if (r < 0)
+        r = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 ? -ENOENT : -ENOMSG;
+    close(fd);
+    return r;
+}
+
+/* --overwrite=changed: is what has that stamp the source's own, or that of a source which is no
+ * more? Returns 0 or -EEXIST. */
+static int judge_stamp(struct targets *targets, const struct origin *own, size_t root,
+                       const struct stamp *found, struct text *reason)
+{
+    static const char remedy[] = "; --overwrite=always replaces it";
+    struct text other = TEXT_INIT;
+    int r = 0;
+    switch (origins_relate(targets->origins, own, in_thumbs(targets, root), found, &other)) {
+    case RELATION_SAME_STATE:
+    case RELATION_SAME_SOURCE:
+    case RELATION_GONE:
+        break;
+    case RELATION_THERE:
+        say_of_another(text_string(&other), reason);
+        text_puts(reason, remedy);
+        r = -EEXIST;
+        break;
+    case RELATION_UNKNOWN:
+        text_printf(reason, "it is the thumbnail of a picture in another folder%s", remedy);
+        r = -EEXIST;
+        break;
+    }
+    text_done(&other);
+    return r;
+}
+
 /* What has the name of a target: may it be replaced? As for struct commit_request. */
 static int judge(struct targets *targets, const struct origin *own, size_t root, int dir_fd,
                  const char *name, struct text *reason)
 {
-    static const char remedy[] = "; --overwrite=always replaces it";
-    enum img_format format;
     struct stamp found;
-    struct text other = TEXT_INIT;
     if (targets->options->overwrite == OVERWRITE_NEVER) {
         text_puts(reason, HAS_NAME);
         return -EALREADY;
     }
-    int fd = open_target(dir_fd, name);
-    if (fd == -ENOENT) /* it went away */
+    int r = read_target(targets, dir_fd, name, &found);
+    if (r == -ENOENT)
         return 0;
-    if (walk_error_passes(fd)) { /* who asks comes again */
-        text_puts(reason, strerror(-fd));
-        return fd;
+    if (r == -ENOMSG) {
+        text_puts(reason, "a file that is no thumbnail of thumbpool's has the name: it may be a "
+                          "photo, and stays");
+        return -EEXIST;
     }
-    int r = fd < 0 ? fd : stamp_read(fd, targets->buffer, &found, &format);
-    if (fd >= 0)
-        close(fd);
-    enum relation relation = RELATION_THERE;
-    if (r < 0)
-        text_printf(reason, "a file that is no thumbnail of thumbpool's has the name%s", remedy);
-    else
-        relation = origins_relate(targets->origins, own, in_thumbs(targets, root), &found, &other);
-    if (r == 0 && relation == RELATION_THERE) {
-        say_of_another(text_string(&other), reason);
-        text_puts(reason, remedy);
-    } else if (r == 0 && relation == RELATION_UNKNOWN) {
-        text_printf(reason, "it is the thumbnail of a picture in another folder%s", remedy);
-        relation = RELATION_THERE;
+    if (r < 0) {
+        text_puts(reason, strerror(-r));
+        return r;
     }
-    text_done(&other);
-    return relation == RELATION_THERE ? -EEXIST : 0;
+    return targets->options->overwrite == OVERWRITE_ALWAYS
+               ? 0
+               : judge_stamp(targets, own, root, &found, reason);
+}
+
+/* The source that a job is for. Returns 0 or -ENOMSG. */
+static int own_of_job(const struct job *job, struct origin *ret_own)
+{
+    ret_own->folder = job->origin;
+    return stamp_parse(job->note, strlen(job->note), &ret_own->stamp);
 }
 
 int targets_may_replace(void *guard, int dir_fd, const char *name, struct text *reason)
 {
     struct targets *targets = ((const struct target_guard *)guard)->targets;
     const struct job *job = ((const struct target_guard *)guard)->job;
-    struct origin own = {.folder = job->origin};
-    if (targets->options->overwrite == OVERWRITE_ALWAYS || job->note[0] == '\0')
+    struct origin own;
+    if (job->note[0] == '\0')
         return 0;
-    if (stamp_parse(job->note, strlen(job->note), &own.stamp) < 0) {
+    if (own_of_job(job, &own) < 0) {
         text_puts(reason, HAS_NAME);
         return -EEXIST;
     }
@@ -239,29 +288,22 @@ int targets_may_replace(void *guard, int dir_fd, const char *name, struct text *
 static bool is_of(struct targets *targets, const struct origin *own, size_t root, int dir_fd,
                   const char *name)
 {
-    enum img_format format;
     struct stamp found;
     struct text other = TEXT_INIT;
-    int fd = open_target(dir_fd, name);
-    bool is = fd >= 0 && stamp_read(fd, targets->buffer, &found, &format) == 0;
-    if (is) {
-        const enum relation relation =
-            origins_relate(targets->origins, own, in_thumbs(targets, root), &found, &other);
-        is = relation == RELATION_SAME_STATE || relation == RELATION_SAME_SOURCE;
-    }
-    if (fd >= 0)
-        close(fd);
+    if (read_target(targets, dir_fd, name, &found) < 0)
+        return false;
+    const enum relation relation =
+        origins_relate(targets->origins, own, in_thumbs(targets, root), &found, &other);
     text_done(&other);
-    return is;
+    return relation == RELATION_SAME_STATE || relation == RELATION_SAME_SOURCE;
 }
 
 bool targets_is_own(void *guard, int dir_fd, const char *name)
 {
     struct targets *targets = ((const struct target_guard *)guard)->targets;
     const struct job *job = ((const struct target_guard *)guard)->job;
-    struct origin own = {.folder = job->origin};
-    return stamp_parse(job->note, strlen(job->note), &own.stamp) == 0 &&
-           is_of(targets, &own, job->root, dir_fd, name);
+    struct origin own;
+    return own_of_job(job, &own) == 0 && is_of(targets, &own, job->root, dir_fd, name);
 }
 
 bool targets_is_output(struct targets *targets, const struct plan *plan)
@@ -270,7 +312,7 @@ bool targets_is_output(struct targets *targets, const struct plan *plan)
     struct stamp found;
     return (plan->format == IMG_FORMAT_JPEG || plan->format == IMG_FORMAT_PNG) &&
            stamp_read(plan->fd, targets->buffer, &found, &format) == 0 &&
-           found.root == targets->own.stamp.root;
+           (found.root == targets->own.stamp.root || origins_knows(targets->origins, found.root));
 }
 
 static bool own_is_own(void *data, int dir_fd, const char *name)
@@ -340,14 +382,13 @@ static int check_names(struct targets *targets, const struct plan *plan, struct 
     int r = 0;
     switch (targets->options->overwrite) {
     case OVERWRITE_CHANGED:
+    case OVERWRITE_ALWAYS:
         r = only ? check_name(targets, plan, only, words) : 0;
         break;
     case OVERWRITE_NEVER:
         for (size_t i = 0; i < 2 && r == 0; i++)
             if (only ? only == paths[i]->data : paths[i]->length > 0)
                 r = keep_any(targets, paths[i]->data, words);
-        break;
-    case OVERWRITE_ALWAYS: /* it will be looked at when it is replaced */
         break;
     }
     return r;
@@ -359,7 +400,7 @@ int targets_settle(struct targets *targets, const struct walk_entry *entry, cons
     const char *only = plan_only_name(plan);
     enum target_verdict verdict = TARGET_MAKE;
     int r = 0;
-    /* It may lie anywhere, in an output folder too. */
+    /* It may lead elsewhere than a moment ago. */
     if (entry->through_link && !entry->named)
         r = commit_protect(targets->commit, &plan->st);
     stamp_set_state(&targets->own.stamp, &plan->st);

@@ -9,7 +9,9 @@
  *   changed  a thumbnail of that source is replaced, and one of a source that is no more; what is
  *            no thumbnail of ours, or belongs to another source, has the name for good: a collision
  *   never    nothing is replaced
- *   always   anything is, but for sources; nothing is looked at
+ *   always   any thumbnail of ours is, whatever it was made from
+ * What is no thumbnail of ours is not replaced in any case: it may be a photo, and a source of this
+ * run that a link has not led to yet.
  *
  * Names are claimed here too (claims_priv.h). */
 #ifndef APP_TARGETS_PRIV_H
@@ -73,8 +75,8 @@ struct target_guard {
 int targets_may_replace(void *guard, int dir_fd, const char *name, struct text *reason);
 bool targets_is_own(void *guard, int dir_fd, const char *name);
 
-/** Is the source itself a thumbnail that was made from a file of the same PATH, say by a run with
- *  another --output?  plan: with the verdict PLAN_TRY, of the file that was begun with. */
+/** Is the source itself a thumbnail that was made from a file of one of the PATHs, say by a run
+ * with another --output?  plan: with the verdict PLAN_TRY, of the file that was begun with. */
 bool targets_is_output(struct targets *targets, const struct plan *plan);
 
 /** What the thumbnails of this run are stamped with. */

@@ -40,8 +40,9 @@ struct walk {
     size_t list_at; /* in --files-from */
     bool lent;      /* there is one to walk */
     bool settled;   /* it has been asked whether it was met before */
-    size_t last_input; /* of the last entry */
-    bool last_named;   /* the last entry was a PATH itself */
+    size_t last_input;    /* of the last entry */
+    bool last_named;      /* the last entry was a PATH itself */
+    struct inode_set met; /* folders that were PATHs */
     struct level *levels;
     size_t depth; /* levels in use */
     size_t capacity;
@@ -101,6 +102,7 @@ struct walk *walk_free(struct walk *walk)
         level_done(&walk->levels[--walk->depth]);
     free(walk->levels);
     text_done(&walk->folder);
+    inode_set_done(&walk->met);
     free(walk);
     return NULL;
 }
@@ -243,11 +245,26 @@ static int next_input(struct walk *walk)
     return r;
 }
 
+/* Asked once for each PATH, however often it is come back to. Below --output a folder has a place
+ * of its own for each of its names. */
+static bool input_has_been_met(struct walk *walk, const struct input *input)
+{
+    const struct inputs *inputs = walk->inputs;
+    if (walk->settled)
+        return false;
+    walk->settled = true;
+    if (input->kind == INPUT_FILE)
+        return inputs_met_before(inputs, walk->options->number, input);
+    return input->kind == INPUT_FOLDER && inputs->roots[input->root].parent_path &&
+           inode_set_add(&walk->met, input->device, input->inode) == 0;
+}
+
 static int step_input(struct walk *walk, bool last_try, struct walk_entry *ret_entry)
 {
     const struct input *input = &walk->inputs->list[walk->input];
+    const bool met = input_has_been_met(walk, input);
     text_cut(&walk->folder, 0);
-    if (input->kind == INPUT_FOLDER)
+    if (input->kind == INPUT_FOLDER && !met)
         return enter_input(walk, last_try, ret_entry);
     *ret_entry = entry_of(walk, WALK_FILE);
     ret_entry->named = true;
@@ -260,7 +277,7 @@ static int step_input(struct walk *walk, bool last_try, struct walk_entry *ret_e
     } else if (input->kind == INPUT_OTHER) {
         ret_entry->kind = WALK_SKIPPED;
         ret_entry->why = walk_describe_mode(input->mode);
-    } else if (!walk->settled && inputs_met_before(walk->inputs, walk->options->number, input)) {
+    } else if (met) {
         ret_entry->kind = WALK_SKIPPED;
         ret_entry->why = "met before";
     }

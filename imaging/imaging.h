@@ -224,6 +224,13 @@ int img_thumbnail(struct img_context *context, const uint8_t *data, size_t size_
  *  Returns its length, or -ENOMSG if there is none that img_thumbnail() could have written. */
 int img_note_find(const uint8_t *data, size_t size_bytes, const char **ret_note);
 
+/** How much of a thumbnail's end img_end_is_there() looks at. */
+#define IMG_END_BYTES 12
+
+/** Does a file that begins as a JPEG or PNG of ours end as one? One that was cut off does not.
+ *  end: its last IMG_END_BYTES bytes. */
+bool img_end_is_there(const uint8_t *end, enum img_format format);
+
 /** Get ready for confinement: load libvips now, with everything that its loaders would otherwise
  *  open later, so that afterwards pictures of every format can be decoded in a process that may
  *  open no file, map no code and start no program. It may still have to start threads, as several

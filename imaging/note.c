@@ -115,3 +115,13 @@ int img_note_find(const uint8_t *data, size_t size_bytes, const char **ret_note)
     *ret_note = text;
     return (int)note.size_bytes;
 }
+
+bool img_end_is_there(const uint8_t *end, enum img_format format)
+{
+    static const uint8_t jpeg[] = {0xff, 0xd9};
+    static const uint8_t png[IMG_END_BYTES] = {0,   0,   0,    0,    'I',  'E',
+                                               'N', 'D', 0xae, 0x42, 0x60, 0x82};
+    if (format == IMG_FORMAT_JPEG)
+        return memcmp(end + IMG_END_BYTES - sizeof(jpeg), jpeg, sizeof(jpeg)) == 0;
+    return format == IMG_FORMAT_PNG && memcmp(end, png, sizeof(png)) == 0;
+}

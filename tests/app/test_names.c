@@ -284,6 +284,46 @@ static void a_name_that_leads_to_anothers_thumbnail_is_taken(void **state)
     assert_true(same_files(scratch("out/a.jpg"), scratch("out/A.JPG")));
 }
 
+/* A link may lead to a picture in the output folder, and be met long after that has been reached.
+ */
+static void what_a_link_met_later_leads_to_is_not_replaced(void **state)
+{
+    enum { BETWEEN = 600 }; /* more than wait to be worked on */
+    (void)state;
+    static const char *const folders[] = {"one", "two", "three"};
+    for (size_t i = 0; i < 3; i++) { /* whichever the walk meets last */
+        make_folder(scratch("in/%s", folders[i]));
+        make_folder(scratch("out/%s", folders[i]));
+        make_jpeg(scratch("in/%s/x.jpg", folders[i]), 30, 20, (unsigned)i);
+        make_jpeg(scratch("out/%s/x.jpg", folders[i]), 40, 50, (unsigned)i + 3);
+        for (size_t k = 0; k < 3; k++)
+            if (k != i)
+                assert_int_equal(symlink(scratch("out/%s/x.jpg", folders[k]),
+                                         scratch("in/%s/to-%s.jpg", folders[i], folders[k])),
+                                 0);
+        for (unsigned k = 0; k < BETWEEN; k++)
+            assert_int_equal(link(scratch("in/one/x.jpg"), scratch("in/%s/%u.jpg", folders[i], k)),
+                             0);
+    }
+    struct stat before[3], after;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(stat(scratch("out/%s/x.jpg", folders[i]), &before[i]), 0);
+    struct program_result result =
+        program_run("in", "-o", "out", "-L", "--overwrite=always", "--quiet", NULL);
+    expect_exit(&result, 1);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(stat(scratch("out/%s/x.jpg", folders[i]), &after), 0);
+        assert_int_equal(after.st_ino, before[i].st_ino);
+        assert_int_equal(after.st_size, before[i].st_size);
+    }
+    /* Thumbnails are replaced as ever. */
+    result = program_run("in/one/x.jpg", "-L", "--json", NULL);
+    expect_exit(&result, 0);
+    result = program_run("in/one/x.jpg", "-L", "--json", "--overwrite=always", NULL);
+    expect_exit(&result, 0);
+    assert_true(summary_of(&result, "made") == 1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -295,6 +335,7 @@ int main(int argc, char **argv)
         TEST(files_of_one_name_meet_in_one_folder),
         TEST(on_a_disk_that_folds_case_two_names_are_one),
         TEST(a_name_that_leads_to_anothers_thumbnail_is_taken),
+        TEST(what_a_link_met_later_leads_to_is_not_replaced),
     };
     return test_run("names", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -207,6 +207,25 @@ static void a_picture_that_changes_right_after_it_was_read_is_noticed(void **sta
     }
 }
 
+static void a_thumbnail_without_its_end_is_made_again(void **state)
+{
+    (void)state;
+    static const char *const outputs[] = {"in/thumbs/a.jpg", "in/thumbs/b.png"};
+    make_three();
+    struct program_result result = program_run("in", "--json", NULL);
+    expect_counts(&result, 3, 0, 0, 0);
+    for (size_t i = 0; i < 2; i++) {
+        struct stat st;
+        assert_int_equal(stat(scratch("%s", outputs[i]), &st), 0);
+        assert_int_equal(truncate(scratch("%s", outputs[i]), st.st_size - 1), 0);
+    }
+    result = program_run("in", "--json", NULL);
+    expect_counts(&result, 2, 1, 0, 0);
+    result = program_run("in", "--json", NULL);
+    expect_counts(&result, 0, 3, 0, 0);
+    assert_int_equal(check_outputs(scratch("in/thumbs")), 3);
+}
+
 static void failures_are_tried_again_and_settled(void **state)
 {
     (void)state;
@@ -264,18 +283,26 @@ static void a_file_of_somebody_else_is_not_replaced(void **state)
         expect_counts(&result, 0, 1, 0, i ? 1 : 2); /* b's format is only known when it is made */
         assert_string_equal(error_of(&result, "in/a.jpg"), "collision");
         assert_non_null(
-            strstr(string_of(program_file(&result, "in/a.jpg"), "message"), "--overwrite=always"));
+            strstr(string_of(program_file(&result, "in/a.jpg"), "message"), "a photo, and stays"));
     }
     assert_string_equal(read_file(scratch("in/thumbs/a.jpg"), NULL), "my own");
     result = program_run("in", "--json", "--overwrite=never", NULL);
     expect_exit(&result, 0);
     expect_counts(&result, 0, 1, 2, 0);
     assert_string_equal(read_file(scratch("in/thumbs/a.jpg"), NULL), "my own");
+    /* Not even then: it may be a photo. */
     result = program_run("in", "--json", "--overwrite=always", NULL);
-    expect_exit(&result, 0);
-    expect_counts(&result, 3, 0, 0, 0);
-    assert_int_equal(check_outputs(scratch("in/thumbs")), 3);
+    expect_exit(&result, 1);
+    expect_counts(&result, 1, 0, 0, 2);
+    assert_string_equal(read_file(scratch("in/thumbs/a.jpg"), NULL), "my own");
     assert_int_equal(tree_hash(scratch("photo.jpg"), NULL), photo);
+    /* An empty file is nobody's. */
+    write_text(scratch("in/thumbs/a.jpg"), "");
+    assert_int_equal(unlink(scratch("in/thumbs/b.png")), 0);
+    result = program_run("in", "--json", NULL);
+    expect_exit(&result, 0);
+    expect_counts(&result, 2, 1, 0, 0);
+    assert_int_equal(check_outputs(scratch("in/thumbs")), 3);
 }
 
 static void overwrite_never_keeps_older_thumbnails(void **state)
@@ -408,6 +435,14 @@ static void thumbnails_of_a_folder_are_no_sources_of_it(void **state)
     expect_exit(&result, 0);
     expect_counts(&result, 3, 0, 3, 0);
     assert_string_equal(status_of(&result, "in/thumbs/a.jpg"), "skipped");
+    /* The output is one of several PATHs. */
+    make_folder(scratch("two"));
+    make_jpeg(scratch("two/d.jpg"), 30, 20, 4);
+    result = program_run("in", "two", "-o", "two", "--json", NULL);
+    expect_counts(&result, 4, 0, 3, 0);
+    result = program_run("in", "two", "-o", "two", "--json", NULL);
+    expect_counts(&result, 0, 4, 7, 0);
+    assert_string_equal(status_of(&result, "two/in/a.jpg"), "skipped");
     /* Who names them wants them. */
     result = program_run("in/thumbs", "-o", "other", "-s", "50", "--json", NULL);
     expect_counts(&result, 3, 0, 0, 0);
@@ -424,6 +459,7 @@ int main(int argc, char **argv)
         TEST_LONG(other_settings_make_all_anew, 60000),
         TEST(a_time_in_the_future_is_never_trusted),
         TEST_LONG(a_picture_that_changes_right_after_it_was_read_is_noticed, 60000),
+        TEST(a_thumbnail_without_its_end_is_made_again),
         TEST(failures_are_tried_again_and_settled),
         TEST(a_partial_picture_is_up_to_date_where_it_is_tolerated),
         TEST(a_file_of_somebody_else_is_not_replaced),

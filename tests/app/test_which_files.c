@@ -177,6 +177,34 @@ static void what_is_named_twice_is_made_once(void **state)
     assert_string_equal(outcome_of(&result, "in/a.jpg"), "made");
 }
 
+static void a_folder_that_is_named_twice_is_walked_once(void **state)
+{
+    (void)state;
+    static const char *const formats[] = {"jpeg", "auto"};
+    make_folder(scratch("in/sub"));
+    make_tiny(scratch("in/a.jpg"));
+    make_png(scratch("in/sub/b.png"), 30, 20, false, 1);
+    assert_int_equal(symlink("in", scratch("link")), 0);
+    write_text(scratch("list"), "in\nlink\nin/sub/..");
+    for (size_t i = 0; i < 2; i++) {
+        struct program_result result =
+            program_run("in", "./in", "link", "--json", "--format", formats[i], NULL);
+        expect_exit(&result, 0);
+        assert_true(summary_of(&result, "made") == 2);
+        assert_true(summary_of(&result, "skipped") == 2);
+        assert_string_equal(outcome_of(&result, "link"), "met before");
+        result = program_run("in", "--files-from=list", "--json", "--format", formats[i], NULL);
+        expect_exit(&result, 0);
+        assert_true(summary_of(&result, "up_to_date") == 2);
+        assert_true(summary_of(&result, "skipped") == 3);
+    }
+    /* Below --output each name has a place of its own. */
+    struct program_result result = program_run("in", "link", "-o", "out", "--json", NULL);
+    expect_exit(&result, 0);
+    assert_true(summary_of(&result, "made") == 4);
+    assert_int_equal(check_outputs(scratch("out")), 4);
+}
+
 static void a_listed_source_is_never_replaced(void **state)
 {
     (void)state;
@@ -443,6 +471,7 @@ int main(int argc, char **argv)
         TEST(paths_come_from_a_file),
         TEST(paths_come_from_standard_input_and_end_in_nul),
         TEST(what_is_named_twice_is_made_once),
+        TEST(a_folder_that_is_named_twice_is_walked_once),
         TEST(a_listed_source_is_never_replaced),
         TEST(hidden_files_are_tried_when_asked_for),
         TEST(depth_counts_the_folders_from_the_path_on),

@@ -89,6 +89,10 @@ static void every_kind_of_thumbnail_keeps_its_note(void **state)
                     note_set(&options, note);
                     struct bytes thumb = made(files[i], &options);
                     check_found(thumb.data, thumb.size, note);
+                    const enum img_format is = img_format_probe(thumb.data, thumb.size);
+                    const uint8_t *end = thumb.data + thumb.size - IMG_END_BYTES;
+                    assert_true(img_end_is_there(end, is));
+                    assert_false(img_end_is_there(end - 1, is));
                     free(thumb.data);
                     free(note);
                 }
