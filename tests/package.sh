@@ -9,7 +9,8 @@
 #
 # as root, with debootstrap: then installs the package in a fresh Debian 12 in FOLDER, which must be
 # empty or missing, makes thumbnails there as a new user would, and removes the package again.
-# FOLDER has 300 MB afterwards and can be removed. MIRROR names another mirror.
+# FOLDER has 300 MB afterwards and can be removed. MIRROR names another mirror than
+# debootstrap's own.
 #
 # Not a part of the ordinary tests: it needs dpkg-dev and lintian, and debootstrap.
 set -eu
@@ -72,7 +73,7 @@ echo 'it has what it should'
 [ "$(id -u)" -eq 0 ] || fail '--try is for root'
 command -v debootstrap >/dev/null || fail 'debootstrap is missing: apt install debootstrap'
 [ ! -e "$root" ] || [ -z "$(ls -A "$root")" ] || fail "$root is not empty"
-debootstrap --variant=minbase bookworm "$root" "${MIRROR:-http://deb.debian.org/debian}" \
+debootstrap --variant=minbase bookworm "$root" ${MIRROR:+"$MIRROR"} \
     >"$work/log" 2>&1 || fail "debootstrap failed: $(tail -n 5 "$work/log")"
 mkdir -p "$root/home/new/Pictures"
 "$build/bin/make_photos" --count 20 "$root/home/new/Pictures" >/dev/null ||
