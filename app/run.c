@@ -45,7 +45,7 @@
 
 /* Results are not taken while files are looked for. Where there is none to be tried for so long,
  * among a hundred thousand others or on a slow disk, what has been handed out is waited for. */
-#define SEARCH_MS 50
+#define SEARCH_MS 20
 
 /* Beyond twice the deadline, for what is not the file's. */
 #define CPU_SLACK_SEC 10
