@@ -40,6 +40,14 @@ void console_err(const struct text *text)
     (void)write_all(STDERR_FILENO, text);
 }
 
+void console_complain(const char *words)
+{
+    struct text line = TEXT_INIT;
+    text_printf(&line, "thumbpool: %s\n", words);
+    console_err(&line);
+    text_done(&line);
+}
+
 bool console_has_room(void)
 {
     struct pollfd both[] = {{.fd = STDOUT_FILENO, .events = POLLOUT},

@@ -18,6 +18,10 @@ void console_out(struct console *console, const struct text *text);
 /** Write a text to standard error; failures are nobody's concern. */
 void console_err(const struct text *text);
 
+/** One line on standard error, "thumbpool: words", where there is no report yet, or none any more.
+ *  words: safe to show. */
+void console_complain(const char *words);
+
 /** Would a short text be taken at once by both? */
 bool console_has_room(void);
 

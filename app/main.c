@@ -23,10 +23,7 @@ static const struct pool_tasks tasks = {task_list, sizeof(task_list) / sizeof(ta
 
 static int complain(const char *words)
 {
-    struct text line = TEXT_INIT;
-    text_printf(&line, "thumbpool: %s\n", words);
-    console_err(&line);
-    text_done(&line);
+    console_complain(words);
     return EXIT_CANNOT_GO_ON;
 }
 

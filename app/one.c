@@ -260,14 +260,6 @@ static void one_done(struct one *one)
     free(one->name);
 }
 
-static void say(const char *words)
-{
-    struct text line = TEXT_INIT;
-    text_printf(&line, "thumbpool: %s\n", words);
-    console_err(&line);
-    text_done(&line);
-}
-
 static int exit_code_of(const struct one *one, int signal_number)
 {
     const int out_error = report_output_error(one->report);
@@ -289,7 +281,7 @@ int one_make(const struct options *options)
     int exit_code = EXIT_CANNOT_GO_ON;
     int r = one_prepare(&one, options, &message);
     if (r < 0) {
-        say(strerror(-r));
+        console_complain(strerror(-r));
         goto out;
     }
     report_start(one.report, 1, NULL);

@@ -532,14 +532,6 @@ static int exit_code_of(const struct run *run, int signal_number)
     return counts->failed > 0 ? EXIT_SOME_FAILED : 0;
 }
 
-static void say(const char *words)
-{
-    struct text line = TEXT_INIT;
-    text_printf(&line, "thumbpool: %s\n", words);
-    console_err(&line);
-    text_done(&line);
-}
-
 int run_paths(const struct options *options)
 {
     struct run run = {.options = options, .fd = -1, .peak_bytes = -1};
@@ -549,14 +541,14 @@ int run_paths(const struct options *options)
     int exit_code = EXIT_CANNOT_GO_ON;
     int r = inputs_create(options, &run.inputs, &message);
     if (r == -EINVAL) {
-        say(text_string(&message));
+        console_complain(text_string(&message));
         exit_code = EXIT_USAGE;
         goto out;
     }
     if (r == 0)
         r = run_prepare(&run);
     if (r < 0) {
-        say(strerror(-r));
+        console_complain(strerror(-r));
         goto out;
     }
     if (options->dry_run)

@@ -11,7 +11,7 @@
 
 #include "clock_priv.h"
 
-#define WATCH_STACK_BYTES (256 * 1024)
+#define WATCH_STACK_BYTES ((size_t)256 << 10)
 
 /* Between two attempts to break a system call off. */
 #define NUDGE_MS 50
@@ -89,7 +89,7 @@ static void stop(void)
 /* The next signal; 0 when it is time to look after the run. */
 static int next_signal(bool patient)
 {
-    const struct timespec while_ending = {.tv_nsec = NUDGE_MS * 1000000};
+    const struct timespec while_ending = {.tv_nsec = NUDGE_MS * 1000000L};
     const int number = patient ? sigwaitinfo(&watch.waited, NULL)
                                : sigtimedwait(&watch.waited, NULL, &while_ending);
     return number > 0 ? number : 0;
