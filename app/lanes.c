@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
 
 #include "thumb_task_priv.h"
 #include "thumb_worker_priv.h"
@@ -175,14 +176,28 @@ void lanes_expect(struct lanes *lanes, enum lane lane)
         start(lanes, lane, 1);
 }
 
-/* What the kernel has in memory costs next to nothing. That it cannot is no matter: then the worker
- * waits for the disk. */
+/* The two ends of a file tell, next to always, of all of it. A kernel or file system that cannot
+ * say so without waiting says no. */
+static bool is_in_memory(int fd, uint64_t size_bytes)
+{
+    char byte;
+    const struct iovec vector = {&byte, sizeof(byte)};
+    return size_bytes > 0 && preadv2(fd, &vector, 1, 0, RWF_NOWAIT) == 1 &&
+           preadv2(fd, &vector, 1, (off_t)(size_bytes - 1), RWF_NOWAIT) == 1;
+}
+
+/* To be asked for what it has in memory costs the kernel a look at each page, ten times as much as
+ * to say that it is there. That it cannot read is no matter: then the worker waits for the disk. */
 void lanes_read_ahead(struct lanes *lanes, struct job *job)
 {
     const uint64_t room = lanes->ahead_bytes_max - lanes->ahead_bytes;
     const uint64_t bytes = job->source_bytes < room ? job->source_bytes : room;
+    if (lanes->options->backend == POOL_BACKEND_SERIAL)
+        return; /* it is read at once */
     if (job->source_bytes > thumb_source_bytes_max(lanes->options->memory_bytes))
         return; /* it will be refused */
+    if (is_in_memory(job->fd, job->source_bytes))
+        return;
     for (uint64_t at = 0; at < bytes; at += AHEAD_PIECE_BYTES) {
         const uint64_t left = bytes - at;
         const uint64_t piece = left < AHEAD_PIECE_BYTES ? left : AHEAD_PIECE_BYTES;

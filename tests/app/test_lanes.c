@@ -1,8 +1,10 @@
 #include "app/lanes_priv.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 
 #include "album.h"
 #include "files.h"
@@ -10,11 +12,25 @@
 #include "pictures.h"
 #include "program.h"
 
-/* What the kernel was asked to read since it was set to 0. */
+/* What the kernel was asked to read since it was set to 0, of files of which it has in memory what
+ * lies below in_memory. */
 static struct {
     uint64_t bytes;
     off_t end;
+    off_t in_memory;
 } asked;
+
+ssize_t __wrap_preadv2(int fd, const struct iovec *vectors, int count, off_t at, int flags);
+ssize_t __wrap_preadv2(int fd, const struct iovec *vectors, int count, off_t at, int flags)
+{
+    (void)fd;
+    assert_int_equal(flags, RWF_NOWAIT); /* the host never waits for a disk */
+    assert_true(count == 1 && vectors->iov_len == 1);
+    if (at < asked.in_memory)
+        return 1;
+    errno = EAGAIN;
+    return -1;
+}
 
 int __wrap_posix_fadvise(int fd, off_t at, off_t bytes, int advice);
 int __wrap_posix_fadvise(int fd, off_t at, off_t bytes, int advice)
@@ -227,6 +243,35 @@ static void what_will_be_refused_is_not_read_ahead(void **state)
     lanes_free(lanes);
 }
 
+static void what_is_in_memory_is_not_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        enum pool_backend backend;
+        off_t in_memory;
+        uint64_t bytes;
+    } rows[] = {
+        {"nothing", POOL_BACKEND_PROCESS, 0, 1000000},
+        {"the beginning", POOL_BACKEND_PROCESS, 999999, 1000000},
+        {"all of it", POOL_BACKEND_PROCESS, 1000000, 0},
+        {"nothing, but it is read at once", POOL_BACKEND_SERIAL, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct options options = options_for(rows[i].backend);
+        struct job job = {.source_bytes = 1000000};
+        struct lanes *lanes = NULL;
+        assert_int_equal(lanes_create(&options, &lanes), 0);
+        asked.bytes = 0;
+        asked.end = 0;
+        asked.in_memory = rows[i].in_memory;
+        lanes_read_ahead(lanes, &job);
+        if (asked.bytes != rows[i].bytes || job.ahead_bytes != rows[i].bytes)
+            fail_msg("%s: %llu bytes", rows[i].label, (unsigned long long)asked.bytes);
+        lanes_free(lanes);
+    }
+}
+
 /* ---- The program --------------------------------------------------------------------------- */
 
 static void make_gif(const char *path)
@@ -317,6 +362,7 @@ int main(int argc, char **argv)
         TEST(files_that_wait_have_a_limit_together),
         TEST(what_is_read_ahead_is_bounded_by_bytes),
         TEST(what_will_be_refused_is_not_read_ahead),
+        TEST(what_is_in_memory_is_not_asked_for),
         TEST(kinds_never_share_a_worker),
         TEST(turns_need_few_descriptors),
         TEST(the_same_comes_out_in_one_lane),
