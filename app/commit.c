@@ -37,7 +37,7 @@ struct commit {
 };
 
 int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
-                  struct inode_set *output_roots, bool sync, struct commit **ret_commit)
+                  struct inode_set *output_roots, bool sync, bool ahead, struct commit **ret_commit)
 {
     struct commit *commit = calloc(1, sizeof(*commit));
     if (!commit)
@@ -51,7 +51,7 @@ int commit_create(const struct inputs *inputs, const struct inode_set *read_fold
     commit->read_folders = read_folders;
     int r = outdirs_create(inputs, read_folders, output_roots, sync, &commit->outdirs);
     if (r == 0)
-        r = unnamed_create(&commit->unnamed);
+        r = unnamed_create(ahead, &commit->unnamed);
     if (r < 0) {
         commit_free(commit);
         return r;

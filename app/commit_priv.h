@@ -40,11 +40,13 @@ struct commit_request {
 /** inputs: borrowed until commit_free().  read_folders: folders whose files are sources (grows
  *  while the run walks on), borrowed likewise.  output_roots: gets the roots as they are opened.
  *  sync: what is committed, and the folders made for it, outlast a power failure too.
+ *  ahead: a thread may open files before they are needed (unnamed_priv.h).
  *  Reads the process's umask, which means setting it for a moment: no other thread may make files
  *  meanwhile.
  *  ret_commit: owned.  Returns 0 or -ENOMEM. */
 int commit_create(const struct inputs *inputs, const struct inode_set *read_folders,
-                  struct inode_set *output_roots, bool sync, struct commit **ret_commit);
+                  struct inode_set *output_roots, bool sync, bool ahead,
+                  struct commit **ret_commit);
 
 struct commit *commit_free(struct commit *commit);
 

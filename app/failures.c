@@ -153,7 +153,13 @@ void failures_settle(struct failures *failures, size_t root, const char *path, i
 {
     const struct ledger_source source = {path, mtime_ns, size_bytes};
     struct ledger *ledger = path[0] ? ledger_of(failures, root) : NULL;
-    if (ledger && (ledger_knows_any(ledger) || failures->options->backend != POOL_BACKEND_PROCESS))
+    /* Where one thread does it all, the next thing is that another source is begun in the same
+     * ledger, or the end: one write has both. */
+    if (ledger && failures->options->backend == POOL_BACKEND_SERIAL &&
+        failures->inputs->root_count == 1)
+        ledger_settle(ledger, -1, &source);
+    else if (ledger &&
+             (ledger_knows_any(ledger) || failures->options->backend == POOL_BACKEND_THREAD))
         tell_once(failures, root, ledger_settle(ledger, folder_of(failures, root), &source));
 }
 

@@ -17,7 +17,10 @@ int outcome_init(struct outcome *outcome, const struct options *options,
     outcome->inputs = inputs;
     outcome->report = report;
     outcome->timeout_ms = options->timeout_ms;
-    int r = commit_create(inputs, read_folders, output_roots, options->sync, &outcome->commit);
+    /* "serial" means it: one thread does all the work. */
+    const bool ahead = options->backend != POOL_BACKEND_SERIAL;
+    int r =
+        commit_create(inputs, read_folders, output_roots, options->sync, ahead, &outcome->commit);
     if (r == 0)
         r = failures_create(options, inputs, outcome->commit, report, &outcome->failures);
     if (r == 0)

@@ -26,7 +26,7 @@ struct unnamed {
     pthread_cond_t changed; /* work for the thread, or busy no more */
     pthread_t thread;
     bool has_thread;
-    bool no_thread; /* none can be started: not tried again */
+    bool no_thread; /* none is wanted, or none can be started */
     bool stop;
     bool busy;
     int folder_fd; /* our own; -1: nothing is to be made ahead */
@@ -38,7 +38,7 @@ struct unnamed {
     size_t ready_count;
 };
 
-int unnamed_create(struct unnamed **ret_unnamed)
+int unnamed_create(bool ahead, struct unnamed **ret_unnamed)
 {
     struct unnamed *unnamed = calloc(1, sizeof(*unnamed));
     if (!unnamed)
@@ -46,6 +46,7 @@ int unnamed_create(struct unnamed **ret_unnamed)
     pthread_mutex_init(&unnamed->lock, NULL);
     pthread_cond_init(&unnamed->changed, NULL);
     unnamed->folder_fd = -1;
+    unnamed->no_thread = !ahead;
     *ret_unnamed = unnamed;
     return 0;
 }

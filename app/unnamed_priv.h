@@ -9,14 +9,16 @@
 #ifndef APP_UNNAMED_PRIV_H
 #define APP_UNNAMED_PRIV_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "outdir_priv.h"
 
 struct unnamed;
 
-/** ret_unnamed: owned. Returns 0 or -ENOMEM. */
-int unnamed_create(struct unnamed **ret_unnamed);
+/** ahead: a thread may have files ready.
+ *  ret_unnamed: owned. Returns 0 or -ENOMEM. */
+int unnamed_create(bool ahead, struct unnamed **ret_unnamed);
 
 /** NULL is fine. Returns NULL. */
 struct unnamed *unnamed_free(struct unnamed *unnamed);

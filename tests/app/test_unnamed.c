@@ -45,13 +45,13 @@ struct fixture {
     struct outdir folders[2];
 };
 
-static void fixture_init(struct fixture *fixture)
+static void fixture_init_with(struct fixture *fixture, bool ahead)
 {
     static const char *const names[] = {"a", "b"};
     watched.caller = gettid();
     umask(022);
     assert_int_equal(chdir(test_scratch()), 0);
-    assert_int_equal(unnamed_create(&fixture->unnamed), 0);
+    assert_int_equal(unnamed_create(ahead, &fixture->unnamed), 0);
     for (size_t i = 0; i < 2; i++) {
         struct stat st;
         make_folder(scratch("%s", names[i]));
@@ -62,6 +62,11 @@ static void fixture_init(struct fixture *fixture)
         folder->device = st.st_dev;
         folder->inode = st.st_ino;
     }
+}
+
+static void fixture_init(struct fixture *fixture)
+{
+    fixture_init_with(fixture, true);
 }
 
 /* The runner sees to it that no descriptor and no thread is left. */
@@ -193,6 +198,19 @@ static void many_in_a_row_are_made_ahead(void **state)
     assert_int_equal(count_entries("a"), made);
 }
 
+static void where_it_is_not_wanted_nothing_is_made_ahead(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init_with(&fixture, false);
+    for (unsigned i = 0; i < 60; i++)
+        make(&fixture, 0, i, 0644);
+    fixture_done(&fixture); /* waits for a thread, were there one */
+    assert_int_equal(watched.ahead, 0);
+    assert_int_equal(watched.by_caller, 60);
+    assert_int_equal(count_entries("a"), 60);
+}
+
 static void what_is_ready_serves_one_folder_and_one_mode(void **state)
 {
     (void)state;
@@ -240,6 +258,7 @@ int main(int argc, char **argv)
         TEST(a_folder_that_is_gone_is_told_from_missing_support),
         TEST(file_systems_that_have_none_are_told_by_one_error),
         TEST(many_in_a_row_are_made_ahead),
+        TEST(where_it_is_not_wanted_nothing_is_made_ahead),
         TEST(what_is_ready_serves_one_folder_and_one_mode),
         TEST(an_error_ahead_is_met_by_the_caller),
     };
