@@ -7,10 +7,12 @@
 
 #include <string.h>
 
+#include "bench_options_priv.h"
 #include "one_priv.h"
 #include "option_rows_priv.h"
 
-#define ONE_BRIEF "one thumbnail, to exactly OUTPUT"
+#define ONE_BRIEF   "one thumbnail, to exactly OUTPUT"
+#define BENCH_BRIEF "how fast it goes, in several ways"
 
 #define FIRST_LINE "# Completion of thumbpool's command line; made from its table of options.\n"
 
@@ -137,6 +139,10 @@ void completion_bash(struct text *text)
                     "        [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == " ONE_COMMAND
                     " ]] &&\n            words='");
     bash_options(text, FOR_ONE);
+    text_puts(text, "'\n"
+                    "        [[ $COMP_CWORD -gt 1 && ${COMP_WORDS[1]} == " BENCH_COMMAND
+                    " ]] &&\n            words='");
+    bash_options(text, FOR_BENCH);
     text_puts(text,
               "'\n"
               "        COMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
@@ -146,6 +152,10 @@ void completion_bash(struct text *text)
               "        compopt -o filenames 2>/dev/null\n"
               "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
               "        COMPREPLY+=(" ONE_COMMAND ")\n"
+              "    elif [[ $COMP_CWORD -eq 1 && $cur && " BENCH_COMMAND " == \"$cur\"* ]]; then\n"
+              "        compopt -o filenames 2>/dev/null\n"
+              "        mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+              "        COMPREPLY+=(" BENCH_COMMAND ")\n"
               "    fi\n"
               "    return 0\n"
               "} &&\n"
@@ -195,11 +205,11 @@ static void zsh_option(struct text *text, const struct option_row *row)
     text_puts(text, "'\n");
 }
 
-static void zsh_list(struct text *text, const char *name, enum option_commands commands)
+static void zsh_list(struct text *text, const char *name, enum option_commands command)
 {
     text_printf(text, "    %s=(\n", name);
     for (size_t i = 0; i < option_row_count; i++)
-        if (option_rows[i].commands == commands)
+        if (option_rows[i].commands & command)
             zsh_option(text, &option_rows[i]);
     text_puts(text, "    )\n");
 }
@@ -207,20 +217,25 @@ static void zsh_list(struct text *text, const char *name, enum option_commands c
 void completion_zsh(struct text *text)
 {
     text_puts(text, "#compdef thumbpool\n" FIRST_LINE "\n_thumbpool_first() {\n"
-                    "    _alternative 'commands:command:((" ONE_COMMAND "\\:\"" ONE_BRIEF "\"))' "
+                    "    _alternative 'commands:command:((" ONE_COMMAND "\\:\"" ONE_BRIEF "\" "
+                    "" BENCH_COMMAND "\\:\"" BENCH_BRIEF "\"))' "
                     "'files:PATH:_files'\n"
                     "}\n"
                     "\n_thumbpool() {\n"
-                    "    local -a all run one\n");
-    zsh_list(text, "all", FOR_ALL);
+                    "    local -a run one bench\n");
     zsh_list(text, "run", FOR_RUN);
     zsh_list(text, "one", FOR_ONE);
+    zsh_list(text, "bench", FOR_BENCH);
     text_puts(text, "    if (( CURRENT > 2 )) && [[ $words[2] == " ONE_COMMAND " ]]; then\n"
                     "        shift words\n"
                     "        (( CURRENT-- ))\n"
-                    "        _arguments -s -S : $all $one '1:INPUT:_files' '2:OUTPUT:_files'\n"
+                    "        _arguments -s -S : $one '1:INPUT:_files' '2:OUTPUT:_files'\n"
+                    "    elif (( CURRENT > 2 )) && [[ $words[2] == " BENCH_COMMAND " ]]; then\n"
+                    "        shift words\n"
+                    "        (( CURRENT-- ))\n"
+                    "        _arguments -s -S : $bench '*:PATH:_files'\n"
                     "    else\n"
-                    "        _arguments -s -S : $all $run '1: :_thumbpool_first' '*:PATH:_files'\n"
+                    "        _arguments -s -S : $run '1: :_thumbpool_first' '*:PATH:_files'\n"
                     "    fi\n"
                     "}\n"
                     "\n_thumbpool \"$@\"\n");
@@ -232,9 +247,15 @@ static void fish_option(struct text *text, const struct option_row *row)
 {
     text_puts(text, "complete -c thumbpool");
     if (row->commands == FOR_RUN)
-        text_puts(text, " -n 'not __thumbpool_is_one'");
+        text_puts(text, " -n 'not __thumbpool_is " ONE_COMMAND " " BENCH_COMMAND "'");
+    else if (row->commands == FOR_RUN_BENCH)
+        text_puts(text, " -n 'not __thumbpool_is " ONE_COMMAND "'");
+    else if (row->commands == FOR_RUN_ONE)
+        text_puts(text, " -n 'not __thumbpool_is " BENCH_COMMAND "'");
     else if (row->commands == FOR_ONE)
-        text_puts(text, " -n __thumbpool_is_one");
+        text_puts(text, " -n '__thumbpool_is " ONE_COMMAND "'");
+    else if (row->commands == FOR_BENCH)
+        text_puts(text, " -n '__thumbpool_is " BENCH_COMMAND "'");
     if (row->letter)
         text_printf(text, " -s %c", row->letter);
     text_printf(text, " -l %s", row->name);
@@ -257,11 +278,13 @@ static void fish_option(struct text *text, const struct option_row *row)
 void completion_fish(struct text *text)
 {
     text_puts(text, FIRST_LINE
-              "\nfunction __thumbpool_is_one\n"
+              "\nfunction __thumbpool_is\n"
               "    set -l words (commandline -opc)\n"
-              "    test (count $words) -gt 1; and test \"$words[2]\" = " ONE_COMMAND "\nend\n\n"
+              "    test (count $words) -gt 1; and contains -- \"$words[2]\" $argv\nend\n\n"
               "complete -c thumbpool -n 'test (count (commandline -opc)) -eq 1' "
-              "-a " ONE_COMMAND " -d '" ONE_BRIEF "'\n");
+              "-a " ONE_COMMAND " -d '" ONE_BRIEF "'\n"
+              "complete -c thumbpool -n 'test (count (commandline -opc)) -eq 1' "
+              "-a " BENCH_COMMAND " -d '" BENCH_BRIEF "'\n");
     for (size_t i = 0; i < option_row_count; i++)
         fish_option(text, &option_rows[i]);
 }

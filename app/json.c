@@ -2,6 +2,7 @@
 #include "json_priv.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,4 +125,20 @@ void json_thousandths(struct text *json, const char *key, uint64_t thousandths, 
     const uint64_t whole = 1000 / unit;
     json_key(json, key, "");
     text_printf(json, "%" PRIu64 ".%0*" PRIu64, shown / whole, decimals, shown % whole);
+}
+
+void json_number(struct text *json, const char *key, double value, int decimals)
+{
+    uint64_t unit = 1; /* of the last digit shown: so many are one */
+    for (int i = 0; i < decimals; i++)
+        unit *= 10;
+    if (!(fabs(value) <= 1e12)) {
+        json_null(json, key);
+        return;
+    }
+    const uint64_t shown = (uint64_t)llround(fabs(value) * (double)unit);
+    json_key(json, key, "");
+    text_printf(json, "%s%" PRIu64, value < 0 && shown > 0 ? "-" : "", shown / unit);
+    if (decimals > 0)
+        text_printf(json, ".%0*" PRIu64, decimals, shown % unit);
 }

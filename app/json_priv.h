@@ -27,4 +27,8 @@ void json_null(struct text *json, const char *key);
 /** thousandths / 1000 with `decimals` (1..3) digits after the point, rounded. */
 void json_thousandths(struct text *json, const char *key, uint64_t thousandths, int decimals);
 
+/** A number with `decimals` (0..6) digits after the point, rounded; null for what is no number, or
+ *  is beyond 10^12. */
+void json_number(struct text *json, const char *key, double value, int decimals);
+
 #endif

@@ -7,6 +7,7 @@
 #include <imaging/imaging.h>
 #include <pool/pool.h>
 
+#include "bench_priv.h"
 #include "console_priv.h"
 #include "one_priv.h"
 #include "options_priv.h"
@@ -64,6 +65,8 @@ static int carry_out(const struct options *options)
         return run_paths(options);
     case OPTIONS_ONE:
         return one_make(options);
+    case OPTIONS_BENCH:
+        return bench_run(options);
     case OPTIONS_HELP:
     case OPTIONS_VERSION:
         break;

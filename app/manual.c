@@ -74,8 +74,14 @@ static void add_option(struct text *text, const struct option_row *row)
         text_printf(text, "=\\fI%s\\fR", row->argument);
     text_puts(text, "\n");
     add_filled(text, row->help);
-    if (!(row->commands & FOR_ONE))
+    if (row->commands == FOR_BENCH)
+        text_puts(text, "Only for \\fBbench\\fR.\n");
+    else if (row->commands == FOR_RUN)
+        text_puts(text, "Not for \\fBone\\fR and \\fBbench\\fR.\n");
+    else if (!(row->commands & FOR_ONE))
         text_puts(text, "Not for \\fBone\\fR.\n");
+    else if (!(row->commands & FOR_BENCH))
+        text_puts(text, "Not for \\fBbench\\fR.\n");
 }
 
 void manual_options(struct text *text)

@@ -35,14 +35,14 @@ static void help_rows(struct text *text, enum option_commands command)
             help_row(text, &option_rows[i]);
 }
 
-/* Which of the options are not for "one". */
-static void help_exceptions(struct text *text)
+/* Which of the options are not for "one", or for "bench". */
+static void help_exceptions(struct text *text, const char *command, enum option_commands which)
 {
     size_t line_start = text->length;
     const char *separator = "";
-    text_puts(text, "one takes all of these but ");
+    text_printf(text, "%s takes all of these but ", command);
     for (size_t i = 0; i < option_row_count; i++) {
-        if (option_rows[i].commands & FOR_ONE)
+        if ((option_rows[i].commands & which) || !(option_rows[i].commands & FOR_RUN))
             continue;
         text_puts(text, separator);
         if (text->length - line_start + strlen(option_rows[i].name) + 4 > HELP_WIDTH) {
@@ -61,15 +61,17 @@ static void help_run(struct text *text)
 {
     text_puts(text, "Usage: thumbpool [OPTIONS] PATH...\n"
                     "       thumbpool one [OPTIONS] INPUT OUTPUT\n"
+                    "       thumbpool bench [OPTIONS] PATH...\n"
                     "Make thumbnails of the pictures that PATH... are, or have in them; or one of "
-                    "INPUT,\nto exactly OUTPUT.\n\n");
+                    "INPUT,\nto exactly OUTPUT; or measure how fast that goes.\n\n");
     help_rows(text, FOR_RUN);
     text_puts(text, "\n");
-    help_exceptions(text);
+    help_exceptions(text, "one", FOR_ONE);
+    help_exceptions(text, "bench", FOR_BENCH);
     text_puts(text,
               "\n'--' ends the options. A thumbnail keeps its picture's name where that already "
               "says\nthe format (a.jpg), else the format is added (a.png.jpg). A folder called one "
-              "is given\nas ./one.\n");
+              "or bench\nis given as ./one. 'thumbpool bench --help' tells of bench.\n");
 }
 
 static void help_one(struct text *text)
@@ -82,10 +84,22 @@ static void help_one(struct text *text)
                     "is PNG,\nand what is no picture's extension is PNG, as desktops expect it.\n");
 }
 
+static void help_bench(struct text *text)
+{
+    text_puts(text, "Usage: thumbpool bench [OPTIONS] PATH...\n"
+                    "       thumbpool bench --example [OPTIONS] [PATH]\n"
+                    "Put the same pictures through a plain loop, the serial backend, and threads "
+                    "and\nprocesses with several numbers of workers, round by round, and compare. "
+                    "What is\nmade goes into a temporary folder.\n\n");
+    help_rows(text, FOR_BENCH);
+}
+
 void options_help(struct text *text, enum options_action command)
 {
     if (command == OPTIONS_ONE)
         help_one(text);
+    else if (command == OPTIONS_BENCH)
+        help_bench(text);
     else
         help_run(text);
     text_printf(text,

@@ -10,7 +10,14 @@
 #include "options_priv.h"
 
 /** Which commands know an option. */
-enum option_commands { FOR_RUN = 1, FOR_ONE = 2, FOR_ALL = FOR_RUN | FOR_ONE };
+enum option_commands {
+    FOR_RUN = 1,
+    FOR_ONE = 2,
+    FOR_BENCH = 4,
+    FOR_RUN_ONE = FOR_RUN | FOR_ONE,
+    FOR_RUN_BENCH = FOR_RUN | FOR_BENCH,
+    FOR_ALL = FOR_RUN | FOR_ONE | FOR_BENCH
+};
 
 /** What an argument is: what a shell offers for it. */
 enum option_takes {

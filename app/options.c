@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench_options_priv.h"
 #include "escape_priv.h"
 #include "nearest_priv.h"
 #include "one_priv.h"
@@ -35,8 +36,14 @@ static bool is_answered(const struct options *options)
 /* The option exists, but this command has no use for it. */
 static int misplaced(struct parser *parser, const struct option_row *row)
 {
-    text_printf(parser->message, "--%s: not for 'thumbpool one', which makes one thumbnail, OUTPUT",
-                row->name);
+    if (parser->command == FOR_ONE)
+        text_printf(parser->message,
+                    "--%s: not for 'thumbpool one', which makes one thumbnail, OUTPUT", row->name);
+    else if (parser->command == FOR_BENCH)
+        text_printf(parser->message, "--%s: not for 'thumbpool bench', which chooses it itself",
+                    row->name);
+    else
+        text_printf(parser->message, "--%s: only for 'thumbpool bench'", row->name);
     return -EINVAL;
 }
 
@@ -169,7 +176,7 @@ static int parse_short(struct parser *parser, const char *letters)
 {
     for (const char *at = letters; *at; at++) {
         const struct option_row *row = NULL;
-        for (size_t i = 0; i < option_row_count && !row; i++)
+        for (size_t i = 0; i < option_row_count && !(row && is_for(parser, row)); i++)
             if (option_rows[i].letter == *at)
                 row = &option_rows[i];
         if (!row)
@@ -212,6 +219,8 @@ static int parse_all(struct parser *parser)
     }
     if (r == 0 && parser->command == FOR_ONE)
         return one_settle_options(parser->options, parser->message);
+    if (r == 0 && parser->command == FOR_BENCH)
+        return bench_settle_options(parser->options, parser->message);
     if (r == 0 && parser->options->path_count == 0 && !parser->options->files_from) {
         text_puts(parser->message, "no PATH given; try 'thumbpool --help'");
         r = -EINVAL;
@@ -222,7 +231,8 @@ static int parse_all(struct parser *parser)
 int options_parse(int argc, char **argv, struct options *ret_options, struct text *reterr_message)
 {
     const bool one = argc > 1 && strcmp(argv[1], ONE_COMMAND) == 0;
-    const enum options_action command = one ? OPTIONS_ONE : OPTIONS_RUN;
+    const bool bench = argc > 1 && strcmp(argv[1], BENCH_COMMAND) == 0;
+    const enum options_action command = one ? OPTIONS_ONE : bench ? OPTIONS_BENCH : OPTIONS_RUN;
     struct options options = {.action = command,
                               .command = command,
                               .box_width_px = 256,
@@ -234,16 +244,19 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct tex
                               .timeout_ms = 30 * 1000,
                               .pixels_max = UINT64_C(512) * 1000 * 1000,
                               .memory_bytes = (uint64_t)1 << 30,
-                              .fail_on = IMG_FAIL_ON_ERROR};
+                              .fail_on = IMG_FAIL_ON_ERROR,
+                              .words = argv};
     options.paths = calloc((size_t)(argc > 0 ? argc : 0) + 1, sizeof(*options.paths));
     if (!options.paths)
         return -ENOMEM;
     struct parser parser = {.options = &options,
                             .message = reterr_message,
-                            .command = one ? FOR_ONE : FOR_RUN,
+                            .command = one     ? FOR_ONE
+                                       : bench ? FOR_BENCH
+                                               : FOR_RUN,
                             .argv = argv,
                             .argc = argc,
-                            .at = one ? 2 : 1};
+                            .at = one || bench ? 2 : 1};
     int r = parse_all(&parser);
     if (r < 0) {
         options_done(&options);

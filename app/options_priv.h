@@ -16,7 +16,7 @@
 
 enum when { WHEN_AUTO, WHEN_ALWAYS, WHEN_NEVER };
 
-enum options_action { OPTIONS_RUN, OPTIONS_ONE, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_action { OPTIONS_RUN, OPTIONS_ONE, OPTIONS_BENCH, OPTIONS_HELP, OPTIONS_VERSION };
 
 /** What happens to a thumbnail that is there already. */
 enum overwrite {
@@ -25,15 +25,36 @@ enum overwrite {
     OVERWRITE_ALWAYS
 };
 
+/** So many numbers of workers can be chosen for a bench. */
+#define OPTIONS_WORKERS_MAX 16
+
 /** One --include or --exclude, in the order of the command line. */
 struct options_glob {
     const char *pattern; /* borrowed from argv */
     bool include;
 };
 
+/** What only "bench" has. */
+struct options_bench {
+    unsigned runs; /* 0: the default */
+    unsigned warmup;
+    bool has_warmup;
+    bool cold;
+    bool example;
+    bool csv;
+    bool without_threads;
+    bool without_processes;
+    unsigned workers[OPTIONS_WORKERS_MAX]; /* worker_count of them; 0: the default ones */
+    size_t worker_count;
+    const char *html; /* NULL: none */
+    const char *svg;
+};
+
+struct measured;
+
 struct options {
     enum options_action action;
-    enum options_action command; /* OPTIONS_RUN or OPTIONS_ONE: also with --help and --version */
+    enum options_action command; /* none of the last two: also with --help and --version */
     const char *output; /* NULL: a folder "thumbs" inside each folder, or beside each file */
     uint32_t box_width_px;
     uint32_t box_height_px;
@@ -72,6 +93,12 @@ struct options {
     const char **paths; /* owned array of borrowed strings, OPTIONS_RUN: at least one, or
                          * files_from; OPTIONS_ONE: INPUT and OUTPUT */
     size_t path_count;
+    struct options_bench bench;
+    char *const *words; /* the whole command line, borrowed; NULL at its end */
+
+    /* Not from the command line: sums up what a run does, which then says nothing itself; borrowed.
+     * NULL: it is no measurement. */
+    struct measured *measured;
 };
 
 /** Read the command line.
@@ -83,7 +110,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct tex
 
 void options_done(struct options *options);
 
-/** The text of --help.  command: OPTIONS_RUN or OPTIONS_ONE, whose help it is. */
+/** The text of --help.  command: OPTIONS_RUN, OPTIONS_ONE or OPTIONS_BENCH, whose help it is. */
 void options_help(struct text *text, enum options_action command);
 
 /** The backend's name on the command line: static storage. */

@@ -14,6 +14,7 @@
 #include "console_priv.h"
 #include "escape_priv.h"
 #include "json_priv.h"
+#include "measured_priv.h"
 #include "pace_priv.h"
 #include "progress_priv.h"
 #include "summary_priv.h"
@@ -127,7 +128,7 @@ static struct text *line_begin(struct report *report)
 static void line_end(struct report *report, bool to_err)
 {
     text_puts(&report->line, "\n");
-    if (text_failed(&report->line))
+    if (text_failed(&report->line) || report->options->measured)
         return;
     progress_erase(&report->progress);
     if (to_err)
@@ -234,6 +235,8 @@ void report_made(struct report *report, const char *path, const struct report_th
     report->counts.partial += made->damage[0] != '\0';
     report->counts.source_bytes += made->source_bytes;
     report->root_used[made->root] = true;
+    if (report->options->measured)
+        measured_made(report->options->measured, made);
     if (report->options->json) {
         made_json(report, path, made);
     } else if (report->options->verbose) {
@@ -414,6 +417,8 @@ void report_warning(struct report *report, const char *words)
 void report_fatal(struct report *report, const char *words)
 {
     report_lock(report);
+    if (report->options->measured)
+        measured_fatal(report->options->measured, words);
     say_aside(report, "error", words);
     report_unlock(report);
 }
@@ -535,6 +540,8 @@ static void say_summary(struct report *report, int signal, int64_t peak_bytes)
 void report_summary(struct report *report, int signal, int64_t peak_bytes)
 {
     report_lock(report);
+    if (report->options->measured)
+        measured_end(report->options->measured, &report->counts, peak_bytes);
     say_summary(report, signal, peak_bytes);
     report_unlock(report);
 }

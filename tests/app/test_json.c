@@ -1,5 +1,6 @@
 #include "app/json_priv.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "isolate.h"
@@ -103,6 +104,22 @@ static void the_checker_refuses_what_is_no_json(void **state)
             fail_msg("taken for JSON: %s", texts[i]);
 }
 
+static void numbers_are_rounded_and_never_odd(void **state)
+{
+    (void)state;
+    struct text json = TEXT_INIT;
+    json_open(&json, NULL, '[');
+    json_number(&json, NULL, 1.2345, 3);
+    json_number(&json, NULL, -0.00001, 3);
+    json_number(&json, NULL, -2.5, 1);
+    json_number(&json, NULL, 7.6, 0);
+    json_number(&json, NULL, 999.9999, 3);
+    json_number(&json, NULL, NAN, 3);
+    json_close(&json, ']');
+    assert_string_equal(text_string(&json), "[1.235,0.000,-2.5,8,1000.000,null]");
+    text_done(&json);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -110,6 +127,7 @@ int main(int argc, char **argv)
         TEST(every_byte_comes_back_from_a_string),
         TEST(names_that_are_no_utf8_come_as_base64),
         TEST(thousandths_are_rounded),
+        TEST(numbers_are_rounded_and_never_odd),
         TEST(the_checker_refuses_what_is_no_json),
     };
     return test_run("app json", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);

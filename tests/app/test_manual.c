@@ -95,27 +95,38 @@ static struct names names_of_help(enum options_action command)
     return names;
 }
 
+static struct names names_of_rows(enum option_commands command)
+{
+    struct names names = {.count = 0};
+    char word[40];
+    for (size_t i = 0; i < option_row_count; i++) {
+        const struct option_row *row = &option_rows[i];
+        if (!(row->commands & command))
+            continue;
+        int length = snprintf(word, sizeof(word), "--%s", row->name);
+        names_add(&names, word, (size_t)length);
+        length = snprintf(word, sizeof(word), "-%c", row->letter);
+        if (row->letter)
+            names_add(&names, word, (size_t)length);
+    }
+    return names;
+}
+
 static void help_has_every_row(void **state)
 {
     (void)state;
-    struct names help = names_of_help(OPTIONS_RUN), one = names_of_help(OPTIONS_ONE);
-    struct names wanted = {.count = 0}, wanted_one = {.count = 0};
-    for (size_t i = 0; i < option_row_count; i++) {
-        const struct option_row *row = &option_rows[i];
-        char word[40];
-        int length = snprintf(word, sizeof(word), "--%s", row->name);
-        names_add(&wanted, word, (size_t)length);
-        if (row->commands & FOR_ONE)
-            names_add(&wanted_one, word, (size_t)length);
-        if (!row->letter)
-            continue;
-        length = snprintf(word, sizeof(word), "-%c", row->letter);
-        names_add(&wanted, word, (size_t)length);
-        if (row->commands & FOR_ONE)
-            names_add(&wanted_one, word, (size_t)length);
+    static const struct {
+        const char *name;
+        enum options_action action;
+        enum option_commands command;
+    } commands[] = {{"--help", OPTIONS_RUN, FOR_RUN},
+                    {"one --help", OPTIONS_ONE, FOR_ONE},
+                    {"bench --help", OPTIONS_BENCH, FOR_BENCH}};
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct names help = names_of_help(commands[i].action);
+        struct names wanted = names_of_rows(commands[i].command);
+        names_equal(commands[i].name, &help, &wanted);
     }
-    names_equal("--help", &help, &wanted);
-    names_equal("one --help", &one, &wanted_one);
 }
 
 static void every_row_makes_sense(void **state)
@@ -150,9 +161,9 @@ static void add_plain(struct text *text, const char *roff)
 static void the_manual_page_has_the_same_options(void **state)
 {
     (void)state;
-    struct names help = names_of_help(OPTIONS_RUN), manual = {.count = 0};
+    struct names rows = names_of_rows(FOR_ALL), manual = {.count = 0};
     struct text options = TEXT_INIT, plain = TEXT_INIT;
-    unsigned run_only = 0, run_only_rows = 0;
+    unsigned limited = 0, limited_rows = 0;
     manual_options(&options);
     for (const char *at = options.data; *at; at++) { /* "\-" is a hyphen, "\fB" and such is none */
         if (strncmp(at, "\\f", 2) == 0)
@@ -165,12 +176,12 @@ static void the_manual_page_has_the_same_options(void **state)
         line += 4;
         names_in(&manual, line, line + strcspn(line, "=\n"));
     }
-    names_equal("the manual page", &manual, &help);
-    for (const char *line = text; (line = strstr(line, "\nNot for one.")); line++)
-        run_only++;
+    names_equal("the manual page", &manual, &rows);
+    for (const char *line = text; (line = strchr(line, '\n')); line++)
+        limited += strncmp(line, "\nNot for ", 9) == 0 || strncmp(line, "\nOnly for ", 10) == 0;
     for (size_t i = 0; i < option_row_count; i++)
-        run_only_rows += !(option_rows[i].commands & FOR_ONE);
-    assert_int_equal(run_only, run_only_rows);
+        limited_rows += option_rows[i].commands != FOR_ALL;
+    assert_int_equal(limited, limited_rows);
     text_done(&plain);
     text_done(&options);
 }
@@ -178,7 +189,7 @@ static void the_manual_page_has_the_same_options(void **state)
 static void the_rest_of_the_page_names_no_other_option(void **state)
 {
     (void)state;
-    struct names help = names_of_help(OPTIONS_RUN), page = {.count = 0};
+    struct names help = names_of_rows(FOR_ALL), page = {.count = 0};
     struct text plain = TEXT_INIT;
     add_plain(&plain, read_file(MANUAL_PAGE, NULL));
     names_in(&page, text_string(&plain), text_string(&plain) + plain.length);
@@ -213,13 +224,16 @@ static void bash_has_the_same_options(void **state)
 {
     (void)state;
     struct names help = names_of_help(OPTIONS_RUN), one = names_of_help(OPTIONS_ONE);
-    struct names got = {.count = 0}, got_one = {.count = 0};
+    struct names bench = names_of_help(OPTIONS_BENCH);
+    struct names got = {.count = 0}, got_one = {.count = 0}, got_bench = {.count = 0};
     struct text text = TEXT_INIT;
     completion_bash(&text);
     names_between(&got, text_string(&text), "elif [[ $cur == -* ]]; then\n        words='", "'");
     names_between(&got_one, text_string(&text), "== one ]] &&\n            words='", "'");
     names_equal("bash", &got, &help);
+    names_between(&got_bench, text_string(&text), "== bench ]] &&\n            words='", "'");
     names_equal("bash for one", &got_one, &one);
+    names_equal("bash for bench", &got_bench, &bench);
     text_done(&text);
 }
 
@@ -240,46 +254,67 @@ static void zsh_has_the_same_options(void **state)
 {
     (void)state;
     struct names help = names_of_help(OPTIONS_RUN), one = names_of_help(OPTIONS_ONE);
-    struct names got = {.count = 0}, got_one = {.count = 0};
+    struct names bench = names_of_help(OPTIONS_BENCH);
+    struct names got = {.count = 0}, got_one = {.count = 0}, got_bench = {.count = 0};
     struct text text = TEXT_INIT;
     completion_zsh(&text);
-    names_of_zsh(&got, text_string(&text), " all=(\n");
     names_of_zsh(&got, text_string(&text), " run=(\n");
-    names_of_zsh(&got_one, text_string(&text), " all=(\n");
     names_of_zsh(&got_one, text_string(&text), " one=(\n");
+    names_of_zsh(&got_bench, text_string(&text), " bench=(\n");
+    names_equal("zsh for bench", &got_bench, &bench);
     names_equal("zsh", &got, &help);
     names_equal("zsh for one", &got_one, &one);
     text_done(&text);
 }
 
-static void fish_has_the_same_options(void **state)
+/* Is the word one of the condition's, which end with a quote? */
+static bool is_among(const char *words, const char *word)
 {
-    (void)state;
-    struct names help = names_of_help(OPTIONS_RUN), one = names_of_help(OPTIONS_ONE);
-    struct names got = {.count = 0}, got_one = {.count = 0};
-    struct text text = TEXT_INIT;
-    completion_fish(&text);
-    for (const char *line = text_string(&text); (line = strstr(line, "\ncomplete"));) {
+    const size_t length = strlen(word);
+    for (const char *at = words; *at && *at != '\''; at += strcspn(at, " '"))
+        if (at += strspn(at, " "), strncmp(at, word, length) == 0 && strchr(" '", at[length]))
+            return true;
+    return false;
+}
+
+/* Of lines such as  complete -c thumbpool -n 'not __thumbpool_is one' -s o -l output ...  those
+ * whose condition holds for the command; NULL: none is given. */
+static void names_of_fish(struct names *names, const char *text, const char *command)
+{
+    static const char is[] = "-n '__thumbpool_is ", is_not[] = "-n 'not __thumbpool_is ";
+    for (const char *line = text; (line = strstr(line, "\ncomplete"));) {
         const char *end = strchr(++line, '\n');
         const char *letter = strstr(line, " -s "), *name = strstr(line, " -l ");
-        const char *condition = strstr(line, "'not __thumbpool_is_one'");
+        const char *wanted = strstr(line, is), *unwanted = strstr(line, is_not);
         char word[40];
         if (!name || name > end)
             continue;
-        const bool for_one = !condition || condition > end;
-        int length = snprintf(word, sizeof(word), "--%.*s", (int)strcspn(name + 4, " "), name + 4);
-        names_add(&got, word, (size_t)length);
-        if (for_one)
-            names_add(&got_one, word, (size_t)length);
-        if (!letter || letter > end)
+        if (wanted && wanted < end && !(command && is_among(wanted + strlen(is), command)))
             continue;
-        length = snprintf(word, sizeof(word), "-%c", letter[4]);
-        names_add(&got, word, (size_t)length);
-        if (for_one)
-            names_add(&got_one, word, (size_t)length);
+        if (unwanted && unwanted < end && command && is_among(unwanted + strlen(is_not), command))
+            continue;
+        int length = snprintf(word, sizeof(word), "--%.*s", (int)strcspn(name + 4, " "), name + 4);
+        names_add(names, word, (size_t)length);
+        length = snprintf(word, sizeof(word), "-%c", letter && letter < end ? letter[4] : '-');
+        if (letter && letter < end)
+            names_add(names, word, (size_t)length);
     }
-    names_equal("fish", &got, &help);
-    names_equal("fish for one", &got_one, &one);
+}
+
+static void fish_has_the_same_options(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum options_action action;
+    } commands[] = {{NULL, OPTIONS_RUN}, {"one", OPTIONS_ONE}, {"bench", OPTIONS_BENCH}};
+    struct text text = TEXT_INIT;
+    completion_fish(&text);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        struct names help = names_of_help(commands[i].action), got = {.count = 0};
+        names_of_fish(&got, text_string(&text), commands[i].name);
+        names_equal(commands[i].name ? commands[i].name : "fish", &got, &help);
+    }
     text_done(&text);
 }
 

@@ -122,7 +122,7 @@ static void gnu_habits_are_kept(void **state)
     assert_string_equal(options.paths[2], "-");
     options_done(&options);
     /* No commands yet, or not in the place of one: these are paths. */
-    options = parse_good("bench one cache");
+    options = parse_good("cache one bench");
     assert_int_equal(options.action, OPTIONS_RUN);
     assert_int_equal(options.path_count, 3);
     options_done(&options);

@@ -250,13 +250,13 @@ static void time_that_it_was_stopped_counts_for_no_file(void **state)
     static const struct program_setup job = {.own_group = true};
     char timeout[32];
     const char *const args[] = {"in", "--json", timeout, "-j1", NULL};
-    snprintf(timeout, sizeof(timeout), "--timeout=%d", 4 * test_time_scale());
+    snprintf(timeout, sizeof(timeout), "--timeout=%d", 6 * test_time_scale());
     make_folder(scratch("in"));
     make_slow_jpeg(scratch("in/slow.jpg"), 3000, 3000, 1);
     struct program program = program_start(&job, args);
     assert_true(program_busy_worker(program.pid, 0) > 0);
     assert_int_equal(kill(-program.pid, SIGSTOP), 0);
-    poll(NULL, 0, (int)(4500 * test_time_scale()));
+    poll(NULL, 0, (int)(7000 * test_time_scale()));
     assert_false(program_has_ended(&program));
     assert_int_equal(kill(-program.pid, SIGCONT), 0);
     struct program_result result = program_wait(&program);

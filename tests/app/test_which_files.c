@@ -431,12 +431,12 @@ static void the_first_thumbnail_does_not_wait_for_the_rest_of_the_tree(void **st
     make_tiny(scratch("in/a.jpg"));
     for (int i = 0; i < 500; i++)
         write_text(scratch("in/d/%d.txt", i), "");
-    for (int i = 0; i < 80; i++)
+    for (int i = 0; i < 150; i++)
         assert_int_equal(symlink("d", scratch("in/l%03d", i)), 0);
     watch(&notify, &folder);
     struct program_result result = program_run("in", "-o", "out", "-L", "--json", NULL);
     expect_exit(&result, 0);
-    assert_true(summary_of(&result, "skipped") == 81 * 500);
+    assert_true(summary_of(&result, "skipped") == 151 * 500);
     assert_false(folder_was_opened_first(notify, folder));
     close(notify);
 }

@@ -74,6 +74,10 @@ check '--size --fit !--files-from !--output !--prune' one --
 check 'jpeg' one --format jp
 check 'inside' one a.jpg --fit=in
 check '--output !one' --out
+check 'bench !one' ben
+check '--runs --workers --output --size !--prune !--jobs !--backend' bench --
+check '--warmup' bench --war
+check '!--warmup' --war
 check '!--size !--fit' -- --
 check '!dawn.jpg !diary' --jobs ''
 if [ "$shell" != bash ]; then

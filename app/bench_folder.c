@@ -1,0 +1,181 @@
+/* bench_folder.c: see bench_folder_priv.h.
+ *
+ * The folder is ours by the way it came to be: mkdtemp makes a new one that nobody else may enter.
+ * It is held open, and what is removed is found below that descriptor and nowhere else, so that no
+ * rename or link leads a removal astray. */
+#include "bench_folder_priv.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <imaging/imaging.h>
+
+#include "escape_priv.h"
+#include "plan_priv.h"
+
+#define NAME "thumbpool-bench-XXXXXX"
+
+int bench_folder_make(const char *parent, struct bench_folder *ret_folder)
+{
+    struct bench_folder folder = {.path = TEXT_INIT, .fd = -1};
+    const char *from_environment = getenv("TMPDIR");
+    if (!parent)
+        parent = from_environment && from_environment[0] ? from_environment : "/tmp";
+    text_puts(&folder.path, parent);
+    text_join(&folder.path, NAME);
+    int r = text_failed(&folder.path) ? -ENOMEM : 0;
+    if (r == 0 && !mkdtemp(folder.path.data))
+        r = -errno;
+    if (r < 0) {
+        text_done(&folder.path);
+        return r;
+    }
+    folder.fd = open(folder.path.data, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder.fd < 0) {
+        r = -errno;
+        rmdir(folder.path.data);
+        text_done(&folder.path);
+        return r;
+    }
+    *ret_folder = folder;
+    return 0;
+}
+
+int bench_folder_add(const struct bench_folder *folder, const char *name)
+{
+    return mkdirat(folder->fd, name, 0700) < 0 ? -errno : 0;
+}
+
+static DIR *open_folder(int parent_fd, const char *name)
+{
+    const int fd = openat(parent_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (fd >= 0 && !dir) {
+        const int error = errno;
+        close(fd);
+        errno = error;
+    }
+    return dir;
+}
+
+static bool is_dots(const char *name)
+{
+    return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+/* Depth is that of the pictures' folders. A folder is emptied before it is removed; what is none is
+ * unlinked, a link too. */
+static int remove_below(int parent_fd, const char *name)
+{
+    int r = 0;
+    DIR *dir = open_folder(parent_fd, name);
+    if (!dir)
+        return -errno;
+    for (const struct dirent *entry; (entry = readdir(dir));) {
+        if (is_dots(entry->d_name))
+            continue;
+        int removed = unlinkat(dirfd(dir), entry->d_name, 0) < 0 ? -errno : 0;
+        if (removed == -EISDIR || removed == -EPERM)
+            removed = remove_below(dirfd(dir), entry->d_name);
+        if (removed < 0)
+            r = removed;
+    }
+    closedir(dir);
+    if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && r == 0)
+        r = -errno;
+    return r;
+}
+
+int bench_folder_drop(const struct bench_folder *folder, const char *name)
+{
+    return remove_below(folder->fd, name);
+}
+
+void bench_folder_remove(struct bench_folder *folder)
+{
+    if (folder->path.length == 0)
+        return;
+    DIR *dir = open_folder(folder->fd, ".");
+    for (const struct dirent *entry; dir && (entry = readdir(dir));)
+        if (!is_dots(entry->d_name) && unlinkat(folder->fd, entry->d_name, 0) < 0)
+            remove_below(folder->fd, entry->d_name);
+    if (dir)
+        closedir(dir);
+    close(folder->fd);
+    rmdir(folder->path.data); /* whatever has that name by now: only if it is empty */
+    text_done(&folder->path);
+    folder->fd = -1;
+}
+
+int64_t bench_folder_count(const struct bench_folder *folder, const char *name)
+{
+    int64_t count = 0;
+    DIR *dir = open_folder(folder->fd, name);
+    if (!dir)
+        return -1;
+    for (const struct dirent *entry; (entry = readdir(dir));)
+        count += !is_dots(entry->d_name);
+    closedir(dir);
+    return count;
+}
+
+/* ---- Files that are asked for --------------------------------------------------------------- */
+
+static int refuse(struct text *message, const char *path, const char *why)
+{
+    escape_name(message, path, strlen(path));
+    text_printf(message, ": not written: %s", why);
+    return -EEXIST;
+}
+
+int bench_file_check(const char *path, const struct inputs *inputs, struct text *reterr_message)
+{
+    struct stat st;
+    if (img_format_from_extension(plan_extension(path)) != IMG_FORMAT_UNKNOWN)
+        return refuse(reterr_message, path, "that is a picture's name");
+    const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ELOOP ? refuse(reterr_message, path, "it is a symbolic link") : 0;
+    const bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    const bool is_named = is_file && inputs_name_file(inputs, st.st_dev, st.st_ino);
+    const bool is_picture = is_file && plan_probe(fd) != IMG_FORMAT_UNKNOWN;
+    close(fd);
+    if (!is_file)
+        return refuse(reterr_message, path, "it is no file");
+    if (is_named)
+        return refuse(reterr_message, path, "it is one of the files to be read");
+    if (is_picture)
+        return refuse(reterr_message, path, "it is a picture");
+    return 0;
+}
+
+int bench_file_write(const char *path, const struct text *text)
+{
+    struct text temporary = TEXT_INIT;
+    text_printf(&temporary, "%s.%ld~", path, (long)getpid());
+    if (text_failed(&temporary))
+        return -ENOMEM;
+    const int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int r = fd < 0 ? -errno : 0;
+    for (size_t done = 0; r == 0 && done < text->length;) {
+        const ssize_t wrote = write(fd, text->data + done, text->length - done);
+        if (wrote < 0 && errno != EINTR)
+            r = -errno;
+        else if (wrote > 0)
+            done += (size_t)wrote;
+    }
+    if (fd >= 0 && close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r == 0 && rename(temporary.data, path) < 0)
+        r = -errno;
+    if (r < 0 && fd >= 0)
+        unlink(temporary.data);
+    text_done(&temporary);
+    return r;
+}
