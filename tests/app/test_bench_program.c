@@ -1,4 +1,6 @@
 /* The command "bench" of the built program, from outside. */
+#include <dirent.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -233,6 +235,63 @@ static void a_signal_ends_it_and_leaves_nothing(void **state)
     }
 }
 
+/* A child of that process; 0: it has none. */
+static pid_t child_of(pid_t parent)
+{
+    pid_t found = 0;
+    DIR *processes = opendir("/proc");
+    assert_non_null(processes);
+    for (struct dirent *entry; found == 0 && (entry = readdir(processes));) {
+        char path[300], text[512];
+        int parent_of_it = 0;
+        snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+        const int fd = entry->d_name[0] >= '1' && entry->d_name[0] <= '9'
+                           ? open(path, O_RDONLY | O_CLOEXEC)
+                           : -1;
+        const ssize_t got = fd >= 0 ? read(fd, text, sizeof(text) - 1) : -1;
+        if (fd >= 0)
+            close(fd);
+        text[got > 0 ? got : 0] = '\0';
+        const char *after_name = strrchr(text, ')');
+        if (after_name && sscanf(after_name, ") %*c %d", &parent_of_it) == 1 &&
+            parent_of_it == parent)
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+    }
+    closedir(processes);
+    return found;
+}
+
+static void a_measurement_that_is_killed_takes_nothing_along(void **state)
+{
+    (void)state;
+    static const char *const kinds[] = {"serial", "process"};
+    const struct timespec moment = {.tv_nsec = 1000000};
+    make_inputs();
+    make_many_slow(5);
+    const uint64_t before = tree_hash(scratch("in"), NULL);
+    for (size_t i = 0; i < 2; i++) {
+        const struct program_setup ordinary = {.folder = NULL};
+        const char *const args[] = {
+            "bench", "-o",         scratch("work"), "--no-sandbox", "--runs", "1",      "--warmup",
+            "0",     "--backends", kinds[i],        "--workers",    "2",      "--json", "in",
+            NULL};
+        struct program program = program_start(&ordinary, args);
+        pid_t child;
+        while ((child = child_of(program.pid)) == 0)
+            nanosleep(&moment, NULL);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        struct program_result result = program_wait(&program);
+        assert_non_null(strstr(result.err, "ended by a signal: Killed"));
+        /* If it was the plain loop, there is nothing to compare the others with. */
+        assert_true(result.exit_code == 0 || result.exit_code == 3);
+        if (result.exit_code == 0)
+            assert_non_null(strstr(result.out, "\"compared\":false"));
+        assert_int_equal(count_entries(scratch("work")), 0);
+        assert_int_equal(tree_hash(scratch("in"), NULL), before);
+        program_left_no_process();
+    }
+}
+
 static void the_example_takes_pictures_that_are_there(void **state)
 {
     (void)state;
@@ -272,6 +331,7 @@ int main(int argc, char **argv)
         TEST(a_folder_without_pictures_compares_nothing),
         TEST(the_temporary_folder_is_in_tmpdir_and_must_be_possible),
         TEST_LONG(a_signal_ends_it_and_leaves_nothing, 60000),
+        TEST_LONG(a_measurement_that_is_killed_takes_nothing_along, 60000),
         TEST_LONG(the_example_takes_pictures_that_are_there, 60000),
         TEST(help_names_its_options),
     };
