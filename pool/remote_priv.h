@@ -46,17 +46,25 @@ struct flight {
 };
 
 struct remote {
+    /* What is looked at of every worker whenever a task is handed out stands together, before all
+     * else: with many workers, each cache line more is felt. */
     uint32_t id;
     enum remote_state state;
+    uint32_t oldest, next; /* numbers: those from oldest up to next are not all free */
+    unsigned flying;       /* flights in FLIGHT_FLYING */
+    bool ready;            /* READY has come, and the initializer succeeded */
+    bool retiring;         /* it gets no more tasks, and leaves when it has none */
+    bool full;             /* its socket took no more: wait until it is writable */
+    bool dismissed;        /* STOPPING: idle, and asked to leave */
+    uint64_t load_ns;      /* what its flights were expected to take together */
+    uint64_t given;        /* tasks given and not taken back */
+
     pid_t pid;     /* 0 until SPAWNED */
     int socket_fd; /* -1: closed */
     int pidfd;     /* -1: not known yet, or closed */
     struct wire_page *page;
 
     struct flight flights[PAGE_SLOTS]; /* number n in flights[n % PAGE_SLOTS] */
-    uint32_t oldest, next;             /* numbers: those from oldest up to next are not all free */
-    unsigned flying;                   /* flights in that state */
-    uint64_t load_ns;                  /* what they were expected to take together */
     int64_t moved_ns;                  /* when a result came last, or the first task was sent */
 
     int64_t created_ns;
@@ -65,12 +73,7 @@ struct remote {
     int64_t rss_ns;     /* memory was looked at, after a task */
     int64_t over_ns;    /* it is above its memory limit since then; 0: it is not */
     int64_t left_bytes; /* what a task above the limit had used; 0: there was none (memory.c) */
-    uint64_t given;     /* tasks given and not taken back */
-    bool ready;         /* READY has come, and the initializer succeeded */
-    bool retiring;      /* it gets no more tasks, and leaves when it has none */
-    bool worn;          /* ... because of its tasks, age or memory */
-    bool full;          /* its socket took no more: wait until it is writable */
-    bool dismissed;     /* STOPPING: idle, and asked to leave */
+    bool worn;          /* retiring because of its tasks, age or memory */
     bool broken;        /* it was killed for what it did */
     bool told_to_end;   /* DEAD: it had been */
     bool orphan;        /* its zygote is gone: nobody will tell how it ended */

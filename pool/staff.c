@@ -165,19 +165,22 @@ static int64_t due_ns(const struct supervisor *supervisor, const struct remote *
     return due;
 }
 
+/* staying: how many stay with the pool; counted down here. Counting them anew for each worker would
+ * cost the square of their number at every wake-up. */
 static void review_one(struct supervisor *supervisor, struct remote *remote, int64_t now_ns,
-                       unsigned min)
+                       unsigned min, unsigned *staying)
 {
     const struct pool_options *options = &supervisor->pool->options;
-    const unsigned staying = count_staying(supervisor);
+    const bool stayed = !remote->retiring;
     const bool old = options->max_age_ms > 0 && remote->ready &&
                      now_ns >= remote->ready_ns + options->max_age_ms * NS_PER_MS;
     const bool used = options->max_tasks > 0 && remote->given >= options->max_tasks;
     if (old || (used && remote->flying == 0))
         pool_staff_retire(supervisor, remote, true);
-    else if (staying > atomic_load(&supervisor->pool->workers) ||
-             now_ns >= due_ns(supervisor, remote, staying > min))
+    else if (*staying > atomic_load(&supervisor->pool->workers) ||
+             now_ns >= due_ns(supervisor, remote, *staying > min))
         pool_staff_retire(supervisor, remote, false);
+    *staying -= stayed && remote->retiring;
     if (!remote->retiring || remote->flying > 0)
         return;
     if (remote->worn)
@@ -193,13 +196,14 @@ void pool_staff_review(struct supervisor *supervisor)
     const unsigned min = pool->workers_min;
     const bool open = pool->state == POOL_OPEN;
     pthread_mutex_unlock(&pool->lock);
+    unsigned staying = count_staying(supervisor);
     for (unsigned busy = 0; busy < 2; busy++) /* of surplus ones, the idle go first */
         for (unsigned i = supervisor->remote_count; i-- > 0;) {
             struct remote *remote = supervisor->remotes[i];
             if (remote->state == REMOTE_ALIVE && (remote->flying > 0) == busy)
-                review_one(supervisor, remote, now_ns, min);
+                review_one(supervisor, remote, now_ns, min, &staying);
         }
-    while (open && count_staying(supervisor) < min && pool_staff_may_hire(supervisor))
+    for (; open && staying < min && pool_staff_may_hire(supervisor); staying++)
         if (!pool_staff_hire(supervisor))
             break;
 }
