@@ -78,6 +78,7 @@ scenario_16_a_hundred_opens_and_closes_leave_nothing_behind_with_processes  like
 # processes begin as such a start.
 starters='
 pool_bench_quick
+pool_scaling_quick
 test_app_ledger_runs
 test_imaging_decode_vips
 test_imaging_limits
