@@ -1,8 +1,9 @@
 /* commit.c: see commit_priv.h.
  *
- * The thumbnails made or kept in this run are remembered by device and inode, 16 bytes each. A
- * target that exists and is one of them has been given to another source, by whatever name it was
- * reached: the same one, one that differs in case, a folder that is mounted twice. */
+ * The thumbnails made or kept in this run are remembered by device and inode, less than a byte
+ * each where these are neighbours. A target that exists and is one of them has been given to
+ * another source, by whatever name it was reached: the same one, one that differs in case, a folder
+ * that is mounted twice. */
 #include "commit_priv.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "escape_priv.h"
+#include "inode_blocks_priv.h"
 #include "outdir_priv.h"
 #include "unnamed_priv.h"
 
@@ -27,7 +29,7 @@ struct commit {
     const struct inputs *inputs;
     const struct inode_set *read_folders;
     struct inode_set guarded; /* sources that links have led to */
-    struct inode_set made;
+    struct inode_blocks made;
     struct outdirs *outdirs;
     struct unnamed *unnamed; /* NULL: they are of no use here */
     bool sync;
@@ -67,7 +69,7 @@ struct commit *commit_free(struct commit *commit)
     unnamed_free(commit->unnamed);
     outdirs_free(commit->outdirs);
     inode_set_done(&commit->guarded);
-    inode_set_done(&commit->made);
+    inode_blocks_done(&commit->made);
     free(commit);
     return NULL;
 }
@@ -119,7 +121,7 @@ static int check_target(const struct commit *commit, const struct commit_request
         reason = "the thumbnail would replace a source";
     else if (inode_set_has(&commit->guarded, st.st_dev, st.st_ino))
         reason = "the thumbnail would replace a source that a link leads to";
-    else if (inode_set_has(&commit->made, st.st_dev, st.st_ino) &&
+    else if (inode_blocks_has(&commit->made, st.st_dev, st.st_ino) &&
              !(request->is_own &&
                request->is_own(request->callback_data, outdir->fd, request->name)))
         reason = "this run has made it from another file already";
@@ -268,7 +270,7 @@ static int put_in_place(struct commit *commit, const struct commit_request *requ
                         const struct outdir *outdir, bool replace)
 {
     struct stat st = {0};
-    int r = inode_set_reserve(&commit->made);
+    int r = inode_blocks_reserve(&commit->made);
     if (r < 0)
         return r;
     r = -EOPNOTSUPP;
@@ -282,7 +284,7 @@ static int put_in_place(struct commit *commit, const struct commit_request *requ
     if (r < 0)
         return r == -EEXIST ? 1 : r;
     /* Not before: the inode of a file that is removed may soon be another's. */
-    inode_set_add(&commit->made, st.st_dev, st.st_ino);
+    inode_blocks_add(&commit->made, st.st_dev, st.st_ino);
     return commit->sync && fsync(outdir->fd) < 0 && errno != EINVAL ? -errno : 0;
 }
 
@@ -362,7 +364,7 @@ int commit_find(struct commit *commit, size_t root, const char *folder, bool cle
 
 int commit_keep(struct commit *commit, const struct stat *st)
 {
-    int r = inode_set_add(&commit->made, st->st_dev, st->st_ino);
+    int r = inode_blocks_add(&commit->made, st->st_dev, st->st_ino);
     return r < 0 ? r : 0;
 }
 
@@ -374,7 +376,7 @@ int commit_protect(struct commit *commit, const struct stat *st)
 
 bool commit_has(const struct commit *commit, const struct stat *st)
 {
-    return inode_set_has(&commit->made, st->st_dev, st->st_ino);
+    return inode_blocks_has(&commit->made, st->st_dev, st->st_ino);
 }
 
 bool commit_is_source(const struct commit *commit, const struct stat *st)
