@@ -36,6 +36,7 @@ struct work {
     struct options options; /* of the job; owns nothing */
     struct bench_folder folder;
     const struct bench_config *measured; /* just now */
+    const char *python;                  /* NULL: there is none that serves */
     struct text pictures;                /* of the example */
     const char *path; /* the one PATH that takes the place of the command line's, or NULL */
     struct text output;
@@ -94,8 +95,8 @@ static int measure_run(struct work *work, const struct bench_config *config,
 static int measure_python(struct work *work, const struct bench_config *config,
                           struct bench_sample *sample)
 {
-    int r =
-        bench_python(work->options.paths[0], work->options.output, &work->options, config->workers);
+    int r = bench_python(work->python, work->options.paths[0], work->options.output, &work->options,
+                         config->workers);
     if (r == -EIO) /* then it has made less */
         r = 0;
     const int64_t count = bench_folder_count(&work->folder, OUTPUT);
@@ -267,7 +268,8 @@ static int choose_configs(struct work *work)
         r = add_config(work, BENCH_PROCESS, wanted->workers[i]);
     if (r < 0 || !wanted->example)
         return r;
-    if (bench_python_is_there())
+    work->python = bench_python_find();
+    if (work->python)
         return add_config(work, BENCH_PYTHON, work->bench.machine.cpus);
     say(work, "", "python3 with Pillow is not installed: its program is left out");
     return 0;

@@ -6,6 +6,7 @@
 #include <libgen.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,20 +144,25 @@ int bench_example_pictures(const char *parent, struct text *folder, struct text 
 
 /* ---- Python --------------------------------------------------------------------------------- */
 
-bool bench_python_is_there(void)
+const char *bench_python_find(void)
 {
-    static const char *const words[] = {"python3", "-c", "import multiprocessing, PIL.Image", NULL};
-    return run_program(words[0], words) == 0;
+    static const char *const pythons[] = {"python3", "/usr/bin/python3"};
+    for (size_t i = 0; i < sizeof(pythons) / sizeof(pythons[0]); i++) {
+        const char *const words[] = {pythons[i], "-c", "import multiprocessing, PIL.Image", NULL};
+        if (run_program(words[0], words) == 0)
+            return pythons[i];
+    }
+    return NULL;
 }
 
-int bench_python(const char *folder, const char *output, const struct options *options,
-                 unsigned workers)
+int bench_python(const char *python, const char *folder, const char *output,
+                 const struct options *options, unsigned workers)
 {
     char numbers[3][16];
     snprintf(numbers[0], sizeof(numbers[0]), "%u", options->box_width_px);
     snprintf(numbers[1], sizeof(numbers[1]), "%u", options->box_height_px);
     snprintf(numbers[2], sizeof(numbers[2]), "%u", workers);
-    const char *const words[] = {"python3",  "-c",       python_program, folder, output,
+    const char *const words[] = {python,     "-c",       python_program, folder, output,
                                  numbers[0], numbers[1], numbers[2],     NULL};
     return run_program(words[0], words);
 }

@@ -3,7 +3,6 @@
 #ifndef APP_BENCH_EXAMPLE_PRIV_H
 #define APP_BENCH_EXAMPLE_PRIV_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "options_priv.h"
@@ -20,13 +19,15 @@
  *  another negative errno value. */
 int bench_example_pictures(const char *parent, struct text *folder, struct text *reterr_message);
 
-/** Are python3 and its Pillow there? */
-bool bench_python_is_there(void);
+/** The Python that has Pillow: the one that PATH leads to, or the system's own; NULL: neither has.
+ *  Static storage. */
+const char *bench_python_find(void);
 
 /** Make thumbnails of every picture directly in folder into output, with so many processes.
+ *  python: as from bench_python_find().
  *  Returns 0, -EINTR after a signal, -EIO when the program failed, or another negative errno value.
  */
-int bench_python(const char *folder, const char *output, const struct options *options,
-                 unsigned workers);
+int bench_python(const char *python, const char *folder, const char *output,
+                 const struct options *options, unsigned workers);
 
 #endif
