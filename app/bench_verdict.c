@@ -185,8 +185,8 @@ static void the_documents(const struct bench *bench, struct text *text)
 {
     if (bench->options->bench.example)
         text_printf(text,
-                    "Reported there, on another machine, and so not compared: %.1f s for %d "
-                    "pictures.",
+                    "The documents report %.1f s for theirs, with %d pictures on another machine: not "
+                    "compared.",
                     BENCH_EXAMPLE_REPORTED_S, BENCH_EXAMPLE_COUNT);
 }
 
