@@ -184,10 +184,11 @@ static void against_python(const struct bench *bench, struct text *text)
 static void the_documents(const struct bench *bench, struct text *text)
 {
     if (bench->options->bench.example)
-        text_printf(text,
-                    "The documents report %.1f s for theirs, with %d pictures on another machine: not "
-                    "compared.",
-                    BENCH_EXAMPLE_REPORTED_S, BENCH_EXAMPLE_COUNT);
+        text_printf(
+            text,
+            "The documents report %.1f s for theirs, with %d pictures on another machine: not "
+            "compared.",
+            BENCH_EXAMPLE_REPORTED_S, BENCH_EXAMPLE_COUNT);
 }
 
 static void the_failed(const struct bench *bench, struct text *text)

@@ -7,7 +7,7 @@
 
 #include "scaling_chart.h"
 
-#define FAR_CORES 64
+#define FAR_CORES 64U
 
 /* Clocks are read one after the other, and a little before and after the batch. */
 #define SLACK   1.10

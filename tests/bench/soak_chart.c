@@ -90,19 +90,22 @@ static void add_axes(const struct plot *plot, struct text *svg)
     const double time_step = step_of(plot->seconds);
     char number[32];
 
-    for (double mib = 0; mib <= plot->mib; mib += mib_step) {
+    for (unsigned i = 0; i * mib_step <= plot->mib; i++) {
+        const double mib = i * mib_step;
         const double y = y_of(plot, mib / plot->mib);
         add_line(svg, mib > 0 ? "g" : "a", PLOT_LEFT, y, PLOT_RIGHT, y);
         snprintf(number, sizeof(number), "%.*f", mib_step < 1 ? 1 : 0, mib);
         add_words(svg, "n s", PLOT_LEFT - 8, y + 4, "end", number);
     }
-    for (double files = 0; files <= plot->files; files += files_step) {
+    for (unsigned i = 0; i * files_step <= plot->files; i++) {
+        const double files = i * files_step;
         const double y = y_of(plot, files / plot->files);
         snprintf(number, sizeof(number), "%.0f", files);
         add_line(svg, "a", PLOT_RIGHT, y, PLOT_RIGHT + 5, y);
         add_words(svg, "n s", PLOT_RIGHT + 9, y + 4, "start", number);
     }
-    for (double at_s = 0; at_s <= plot->seconds; at_s += time_step) {
+    for (unsigned i = 0; i * time_step <= plot->seconds; i++) {
+        const double at_s = i * time_step;
         const double x = x_of(plot, at_s);
         add_line(svg, "a", x, plot->bottom, x, plot->bottom + 5);
         snprintf(number, sizeof(number), "%.*f", time_step < 1 ? 1 : 0, at_s);

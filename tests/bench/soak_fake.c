@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define STEPS       40 /* of which the verdict takes 32 */
+#define STEPS       40U /* of which the verdict takes 32 */
 #define STEP_LATE   30
 #define LEAK_BYTES  ((size_t)64 * 1024) /* 2 MiB in these 32: twice the bound */
 #define SMALL_BYTES ((size_t)4 * 1024)  /* an eighth of the bound: a sanitizer may add to it */

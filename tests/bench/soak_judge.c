@@ -16,6 +16,7 @@
 #include "bench.h"
 #include "soak.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -83,6 +84,7 @@ static void fit(const struct spans *spans, double from_s, double period_s, struc
     double slopes[SPANS_MAX * (SPANS_MAX - 1) / 2], starts[SPANS_MAX];
     size_t count = 0;
 
+    assert(spans->count >= SPANS_MIN);
     for (size_t i = 0; i < spans->count; i++)
         for (size_t k = i + 1; k < spans->count; k++)
             slopes[count++] =

@@ -114,7 +114,7 @@ static int wait_for(pid_t pid, int *ret_exit_code)
 int soak_call(char *const *words)
 {
     int exit_code = 0;
-    pid_t pid;
+    pid_t pid = -1;
 
     int r = spawn(words, environ, -1, -1, &pid);
     if (r == 0)
