@@ -53,6 +53,14 @@ static void say(struct work *work, const char *what, const char *words)
     console_err(&work->line);
 }
 
+static void say_of(struct work *work, const char *path, const char *words)
+{
+    struct text shown = TEXT_INIT;
+    escape_name(&shown, path, strlen(path));
+    say(work, text_string(&shown), words);
+    text_done(&shown);
+}
+
 /* ---- One measurement ------------------------------------------------------------------------ */
 
 static void take_measured(const struct measured *measured, struct bench_sample *sample)
@@ -110,10 +118,11 @@ static int measure_in_child(void *data, struct bench_sample *sample)
 {
     struct work *work = data;
     const struct bench_config *config = work->measured;
+    uint64_t warm = 0;
     int r = 0;
     *sample = (struct bench_sample){.host_peak_bytes = -1, .worker_peak_bytes = -1};
     if (work->options.bench.cold)
-        r = bench_drop_pages(&work->options);
+        r = bench_drop_pages(&work->options, &warm);
     const double cpu_s = bench_cpu_s();
     const int64_t start_us = clock_us();
     if (r == 0 && config->kind == BENCH_LOOP)
@@ -122,6 +131,7 @@ static int measure_in_child(void *data, struct bench_sample *sample)
         r = measure_python(work, config, sample);
     else if (r == 0)
         r = measure_run(work, config, sample);
+    sample->warm = warm;
     sample->wall_s = (double)(clock_us() - start_us) / 1e6;
     sample->cpu_s = bench_cpu_s() - cpu_s;
     if (config->kind != BENCH_PYTHON)
@@ -137,6 +147,10 @@ static int measure(struct work *work, const struct bench_config *config,
 {
     struct text words = TEXT_INIT;
     int r = bench_folder_add(&work->folder, OUTPUT);
+    if (r == -ESTALE) {
+        say_of(work, text_string(&work->folder.path), "it has been moved or replaced");
+        work->exit_code = EXIT_CANNOT_GO_ON;
+    }
     if (r < 0)
         return r;
     work->measured = config;
@@ -391,17 +405,15 @@ static int write_out(struct work *work)
 static int write_file(struct work *work, const char *path,
                       void (*write)(const struct bench *bench, struct text *text))
 {
-    struct text text = TEXT_INIT, words = TEXT_INIT;
+    struct text text = TEXT_INIT;
     if (!path)
         return 0;
     write(&work->bench, &text);
     int r = text_failed(&text) ? -ENOMEM : bench_file_write(path, &text);
     if (r < 0) {
-        escape_name(&words, path, strlen(path));
-        say(work, text_string(&words), strerror(-r));
+        say_of(work, path, strerror(-r));
         work->exit_code = EXIT_CANNOT_GO_ON;
     }
-    text_done(&words);
     text_done(&text);
     return r < 0 ? -ECANCELED : 0;
 }
@@ -417,14 +429,16 @@ static int show(struct work *work)
     bench_analyse(&work->bench);
     int r = bench_machine_look_at_libraries(&work->bench.machine);
     /* What is made while it runs may have changed meanwhile: look again. */
-    if (r == 0)
-        r = check_files(work);
+    if (r < 0)
+        return r;
+    /* Whatever becomes of the files, what was measured is shown. */
+    r = check_files(work);
     if (r == 0)
         r = write_file(work, work->options.bench.html, bench_page);
     if (r == 0)
         r = write_file(work, work->options.bench.svg, bench_svg);
-    if (r == 0)
-        r = write_out(work);
+    const int shown = write_out(work);
+    r = r < 0 ? r : shown;
     if (r == 0 && loop->failed > 0)
         work->exit_code = EXIT_SOME_FAILED;
     return r;

@@ -2,6 +2,7 @@
 #include "bench_priv.h"
 
 #include <assert.h>
+#include <math.h>
 
 typedef double (*value_fn)(const struct bench_config *config, const struct bench_sample *sample);
 
@@ -43,6 +44,11 @@ static struct bench_spread spread_of(const struct bench *bench, size_t which, va
     return (struct bench_spread){statistics_median(values, bench->rounds),
                                  statistics_quantile(values, bench->rounds, 0.25),
                                  statistics_quantile(values, bench->rounds, 0.75)};
+}
+
+double bench_confidence(const struct bench *bench)
+{
+    return fmin(BENCH_CONFIDENCE, 1 - ldexp(2, -(int)bench->rounds));
 }
 
 double bench_noise(const struct bench_figures *figures)

@@ -64,6 +64,8 @@ void bench_escape(struct text *text, const char *string)
             text_puts(text, "&gt;");
         else if (*at == '"')
             text_puts(text, "&quot;");
+        else if (strncmp(at, "\xef\xbf\xbe", 3) == 0 || strncmp(at, "\xef\xbf\xbf", 3) == 0)
+            at += 2; /* XML has no such characters, by whatever name */
         else
             text_add(text, at, 1);
     }
@@ -74,12 +76,14 @@ void bench_escape(struct text *text, const char *string)
 /* Where things are. */
 struct plot {
     double left, right, top, bottom;
+    double origin; /* of the numbers of workers: at the left, or so much to the right of it that
+                    * the marks of one worker stay off the axis */
     double x_most, y_most;
 };
 
 static double x_of(const struct plot *plot, double workers)
 {
-    return plot->left + (plot->right - plot->left) * workers / plot->x_most;
+    return plot->origin + (plot->right - plot->origin) * workers / plot->x_most;
 }
 
 static double y_of(const struct plot *plot, double speedup)
@@ -142,6 +146,7 @@ static struct plot plot_of(const struct bench *bench, double top)
     plot.y_most = fmax(plot.y_most, fmin(plot.x_most, bench->machine.cpus));
     plot.y_most *= 1.08;
     plot.x_most *= 1.06;
+    plot.origin = plot.left + fmax(0, 6 * ASIDE - (plot.right - plot.left) / plot.x_most);
     return plot;
 }
 
@@ -321,7 +326,11 @@ static void add_row(const struct bench *bench, size_t which, double y, double sc
                     (int)stage, x, y, width, bench_stage_name(stage), figures->stage_ms[stage]);
         x += width;
     }
-    snprintf(words, sizeof(words), "%.*f ms", sum_of(figures) < 10 ? 2 : 1, sum_of(figures));
+    snprintf(words, sizeof(words), "%.*f ms",
+             sum_of(figures) < 10    ? 2
+             : sum_of(figures) < 100 ? 1
+                                     : 0,
+             sum_of(figures));
     add_words(svg, "n s", x + 8, y + 13, "start", words);
 }
 
@@ -378,9 +387,9 @@ static double add_origin(const struct bench *bench, double top, struct text *svg
     const struct bench_machine *machine = &bench->machine;
     struct text line = TEXT_INIT;
     const size_t version_length = strcspn(text_string(&machine->libraries), "\n");
-    text_printf(&line, "%.*s, %s: %s, %u CPUs, %s", (int)version_length,
+    text_printf(&line, "%.*s, %s: %s, %u CPU%s, %s", (int)version_length,
                 text_string(&machine->libraries), machine->date, text_string(&machine->cpu),
-                machine->cpus, text_string(&machine->system));
+                machine->cpus, machine->cpus == 1 ? "" : "s", text_string(&machine->system));
     add_words(svg, "n s", 16, top + 14, "start", text_string(&line));
     text_cut(&line, 0);
     text_printf(&line, "%llu pictures to %s; %zu round%s",

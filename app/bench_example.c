@@ -5,11 +5,11 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,39 +62,36 @@ static int wait_for(pid_t pid)
     }
 }
 
-/* Start a program with its output going nowhere, and wait. Signals that this program waits for are
- * no business of its children, and do as they always do there. */
+/* Signals that this program waits for are no business of its children, and do as they always do
+ * there. One that leads a group of its own is not reached by a Ctrl-C: so that it does not go on
+ * when we are killed, and disturb what is measured next, it dies with us. */
+_Noreturn static void become(const char *program, const char *const *words, pid_t parent)
+{
+    sigset_t none;
+    const int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+    bool ready = nowhere >= 0;
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL); /* for some it cannot be said */
+    sigemptyset(&none);
+    for (int fd = 0; ready && fd <= 2; fd++)
+        ready = dup2(nowhere, fd) == fd;
+    if (ready && setpgid(0, 0) == 0 && sigprocmask(SIG_SETMASK, &none, NULL) == 0 &&
+        prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 && getppid() == parent)
+        execvp(program, (char *const *)words);
+    _exit(127);
+}
+
+/* Start a program with its output going nowhere, and wait. There are no threads here. */
 static int run_program(const char *program, const char *const *words)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none, all;
-    pid_t pid = -1;
-    extern char **environ;
-    sigemptyset(&none);
-    sigfillset(&all);
-    int r = posix_spawn_file_actions_init(&actions);
-    if (r != 0)
-        return -r;
-    r = posix_spawnattr_init(&attributes);
-    if (r != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return -r;
-    }
-    r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-                                                  POSIX_SPAWN_SETSIGDEF);
-    if (r == 0)
-        r = posix_spawnattr_setsigmask(&attributes, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(&attributes, &all);
-    for (int fd = 0; r == 0 && fd <= 2; fd++)
-        r = posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", fd ? O_WRONLY : O_RDONLY,
-                                             0);
-    if (r == 0)
-        r = posix_spawnp(&pid, program, &actions, &attributes, (char *const *)words, environ);
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return r != 0 ? -r : wait_for(pid);
+    const pid_t parent = getpid();
+    const pid_t pid = fork();
+    if (pid < 0)
+        return -errno;
+    if (pid == 0)
+        become(program, words, parent);
+    setpgid(pid, pid); /* whoever is first */
+    return wait_for(pid);
 }
 
 /* ---- The pictures --------------------------------------------------------------------------- */

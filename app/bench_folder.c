@@ -47,8 +47,19 @@ int bench_folder_make(const char *parent, struct bench_folder *ret_folder)
     return 0;
 }
 
+/* Runs go by its path: where that leads elsewhere by now, they would make their thumbnails there,
+ * and nobody would remove them. */
+static bool is_in_place(const struct bench_folder *folder)
+{
+    struct stat ours, there;
+    return fstat(folder->fd, &ours) == 0 && lstat(text_string(&folder->path), &there) == 0 &&
+           ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
 int bench_folder_add(const struct bench_folder *folder, const char *name)
 {
+    if (!is_in_place(folder))
+        return -ESTALE;
     return mkdirat(folder->fd, name, 0700) < 0 ? -errno : 0;
 }
 
@@ -69,32 +80,44 @@ static bool is_dots(const char *name)
     return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
 }
 
-/* Depth is that of the pictures' folders. A folder is emptied before it is removed; what is none is
- * unlinked, a link too. */
-static int remove_below(int parent_fd, const char *name)
+/* Empty and remove a folder of ours. Folders in it come directly into ours, under a number, so that
+ * however deep they were, no more than one is open at a time. What is no folder is unlinked, a link
+ * too. */
+static int remove_one(int own_fd, const char *name, size_t *moved)
 {
+    char number[32];
     int r = 0;
-    DIR *dir = open_folder(parent_fd, name);
+    DIR *dir = open_folder(own_fd, name);
     if (!dir)
         return -errno;
     for (const struct dirent *entry; (entry = readdir(dir));) {
-        if (is_dots(entry->d_name))
+        if (is_dots(entry->d_name) || unlinkat(dirfd(dir), entry->d_name, 0) == 0)
             continue;
-        int removed = unlinkat(dirfd(dir), entry->d_name, 0) < 0 ? -errno : 0;
-        if (removed == -EISDIR || removed == -EPERM)
-            removed = remove_below(dirfd(dir), entry->d_name);
-        if (removed < 0)
-            r = removed;
+        if (errno != EISDIR && errno != EPERM) {
+            r = -errno;
+        } else if (unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR) < 0) {
+            snprintf(number, sizeof(number), "%zu", (*moved)++);
+            if (renameat(dirfd(dir), entry->d_name, own_fd, number) < 0)
+                r = -errno;
+        }
     }
     closedir(dir);
-    if (unlinkat(parent_fd, name, AT_REMOVEDIR) < 0 && r == 0)
+    if (unlinkat(own_fd, name, AT_REMOVEDIR) < 0 && r == 0)
         r = -errno;
     return r;
 }
 
 int bench_folder_drop(const struct bench_folder *folder, const char *name)
 {
-    return remove_below(folder->fd, name);
+    char number[32];
+    size_t moved = 0;
+    int r = remove_one(folder->fd, name, &moved);
+    for (size_t i = 0; i < moved; i++) {
+        snprintf(number, sizeof(number), "%zu", i);
+        const int removed = remove_one(folder->fd, number, &moved);
+        r = r < 0 ? r : removed;
+    }
+    return r;
 }
 
 void bench_folder_remove(struct bench_folder *folder)
@@ -104,7 +127,7 @@ void bench_folder_remove(struct bench_folder *folder)
     DIR *dir = open_folder(folder->fd, ".");
     for (const struct dirent *entry; dir && (entry = readdir(dir));)
         if (!is_dots(entry->d_name) && unlinkat(folder->fd, entry->d_name, 0) < 0)
-            remove_below(folder->fd, entry->d_name);
+            bench_folder_drop(folder, entry->d_name);
     if (dir)
         closedir(dir);
     close(folder->fd);
@@ -140,8 +163,11 @@ int bench_file_check(const char *path, const struct inputs *inputs, struct text 
     if (img_format_from_extension(plan_extension(path)) != IMG_FORMAT_UNKNOWN)
         return refuse(reterr_message, path, "that is a picture's name");
     const int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == ELOOP ? refuse(reterr_message, path, "it is a symbolic link") : 0;
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0) /* whatever it is: unreadable, a socket, a device without its driver */
+        return refuse(reterr_message, path,
+                      errno == ELOOP ? "it is a symbolic link" : strerror(errno));
     const bool is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
     const bool is_named = is_file && inputs_name_file(inputs, st.st_dev, st.st_ino);
     const bool is_picture = is_file && plan_probe(fd) != IMG_FORMAT_UNKNOWN;

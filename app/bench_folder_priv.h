@@ -15,7 +15,9 @@ struct bench_folder {
  *  ret_folder: release with bench_folder_remove().  Returns 0 or a negative errno value. */
 int bench_folder_make(const char *parent, struct bench_folder *ret_folder);
 
-/** Make, or remove with all that is in it, a folder in it.  Returns 0 or a negative errno value. */
+/** Make, or remove with all that is in it, a folder in it, whose name is no number.
+ *  Returns 0, -ESTALE (nothing is made: the folder has been moved), or another negative errno
+ *  value. */
 int bench_folder_add(const struct bench_folder *folder, const char *name);
 int bench_folder_drop(const struct bench_folder *folder, const char *name);
 
@@ -28,7 +30,7 @@ int64_t bench_folder_count(const struct bench_folder *folder, const char *name);
 
 /** May FILE be written?  inputs: what is measured.
  *  reterr_message: why not, safe to show.  Returns 0 or -EEXIST: it is one of the files to be read,
- *  a picture by its content, or no regular file. */
+ *  a picture by its content, no regular file, or cannot be read, so that nobody knows. */
 int bench_file_check(const char *path, const struct inputs *inputs, struct text *reterr_message);
 
 /** Write a file whole or not at all, in place of one of that name that bench_file_check() allows.

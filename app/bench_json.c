@@ -135,7 +135,7 @@ void bench_json(const struct bench *bench, struct text *json)
     json_uint(json, "rounds", bench->rounds);
     json_uint(json, "warmup", bench->options->bench.warmup);
     json_bool(json, "cold", bench->options->bench.cold);
-    json_number(json, "confidence", BENCH_CONFIDENCE, 2);
+    json_number(json, "confidence", bench_confidence(bench), 4);
     json_open(json, "configurations", '[');
     for (size_t i = 0; i < bench->config_count; i++)
         add_config(bench, i, json);

@@ -11,8 +11,9 @@
  *  Returns 0, -EINTR after a signal, or another negative errno value. */
 int bench_loop(const struct options *options, struct bench_sample *ret_sample);
 
-/** Have the kernel forget what it has in memory of the files, as far as it is not being written.
+/** Have the kernel forget what it has in memory of the files.
+ *  ret_warm: how many it keeps, as a file system that is memory does.
  *  Returns as bench_loop(). */
-int bench_drop_pages(const struct options *options);
+int bench_drop_pages(const struct options *options, uint64_t *ret_warm);
 
 #endif

@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "escape_priv.h"
 
 _Static_assert(POOL_WORKERS_MAX == 1024, "as it is told");
 
-#define RUNS_DEFAULT    5
-#define RUNS_OF_EXAMPLE 3
+#define RUNS_DEFAULT    7
+#define RUNS_OF_EXAMPLE 5
 #define RUNS_MAX        1000 /* STATISTICS_VALUES_MAX */
 #define EXAMPLE_PX      75
 #define SERIAL_WORD     "serial"
@@ -122,16 +123,25 @@ int bench_apply_svg(struct options *options, const char *value, struct text *why
     return apply_file(&options->bench.svg, value, why);
 }
 
+/* Each measurement reads the list. One that is not there is found later, and told of. */
+static bool is_read_again(const char *path)
+{
+    struct stat st;
+    return strcmp(path, "-") != 0 && (stat(path, &st) < 0 || S_ISREG(st.st_mode));
+}
+
 int bench_settle_options(struct options *options, struct text *reterr_message)
 {
     struct options_bench *bench = &options->bench;
     const char *mistake = NULL;
     if (options->path_count == 0 && !options->files_from && !bench->example)
         mistake = "no PATH given; try 'thumbpool bench --help'";
-    else if (options->files_from && strcmp(options->files_from, "-") == 0)
-        mistake = "--files-from: standard input can be read once only; name a file";
+    else if (options->files_from && !is_read_again(options->files_from))
+        mistake = "--files-from: standard input or a pipe can be read once only; name a file";
     else if (bench->example && (options->path_count > 1 || options->files_from))
         mistake = "--example: takes one PATH, a folder of pictures, or none";
+    else if (bench->html && bench->svg && strcmp(bench->html, bench->svg) == 0)
+        mistake = "--svg: not the file of --html";
     else if (options->json && bench->csv)
         mistake = "--csv: not together with --json";
     if (mistake) {

@@ -2,6 +2,7 @@
  */
 #include "bench_chart_priv.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char page_style[] =
@@ -12,7 +13,7 @@ static const char page_style[] =
     "p,ul{margin:.5rem 0}ul{padding-left:1.2rem}li::first-letter{text-transform:uppercase}"
     ".q{color:#5b6470}"
     ".w{overflow-x:auto}"
-    "svg{width:100%;height:auto;margin-top:1.2rem}"
+    "svg{width:100%;min-width:38rem;height:auto;margin-top:1.2rem}"
     "table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums;"
     "white-space:nowrap;width:100%}"
     "th,td{padding:.3rem .55rem;text-align:right;border-bottom:1px solid #dde2e8}"
@@ -86,10 +87,15 @@ static void add_row(const struct bench *bench, size_t which, struct text *html)
 
 static void add_table(const struct bench *bench, struct text *html)
 {
-    text_puts(html, "<div class=\"w\"><table>\n<thead><tr><th>configuration</th><th>seconds</th>"
-                    "<th>quartiles</th><th>CPU s</th><th>files/s</th><th>MB/s</th><th>Mpx/s</th>"
-                    "<th>× serial</th><th>95 %</th><th>efficiency</th><th>µs per file</th>"
-                    "<th>host MB</th><th>worker MB</th></tr></thead>\n<tbody>\n");
+    char surety[16] = "interval";
+    if (bench->rounds > 1)
+        snprintf(surety, sizeof(surety), "%.0f %%", bench_confidence(bench) * 100);
+    text_printf(html,
+                "<div class=\"w\"><table>\n<thead><tr><th>configuration</th><th>seconds</th>"
+                "<th>quartiles</th><th>CPU s</th><th>files/s</th><th>MB/s</th><th>Mpx/s</th>"
+                "<th>× serial</th><th>%s</th><th>efficiency</th><th>µs per file</th>"
+                "<th>host MB</th><th>worker MB</th></tr></thead>\n<tbody>\n",
+                surety);
     for (size_t i = 0; i < bench->config_count; i++)
         add_row(bench, i, html);
     text_puts(html, "</tbody>\n</table></div>\n");
@@ -105,7 +111,7 @@ static void add_head(const struct bench *bench, struct text *html)
                 machine->date, (unsigned long long)sample->made, (double)sample->source_bytes / 1e6,
                 (double)sample->source_pixels / 1e6, text_string(&machine->job), bench->rounds,
                 bench->rounds == 1 ? "" : "s", bench->options->bench.warmup,
-                bench->options->bench.cold ? " · files not in memory" : "");
+                bench->options->bench.cold ? " · --cold" : "");
     bench_escape(html, text_string(&machine->cpu));
     text_printf(html, " · %u CPU%s · %.1f GB · ", machine->cpus, machine->cpus == 1 ? "" : "s",
                 (double)machine->memory_bytes / 1e9);
@@ -123,7 +129,8 @@ static void add_method(const struct bench *bench, struct text *html)
         "round has an order of its own. The plain loop is one thread that reads a file, makes its "
         "thumbnail and writes it; all others are the program as it is.</p>\n"
         "<p>Times are medians. A ratio is the middle of the rounds’ own ratios, with the interval "
-        "that holds it with 95 % confidence by the bootstrap. CPU s is the processor time of the "
+        "that holds it with the confidence at the head of its column, by the bootstrap. CPU s is "
+        "the processor time of the "
         "host and its workers; efficiency is the speed-up for each worker; µs per file is the "
         "processor time for each file beyond the plain loop’s. Memory is the most that was "
         "resident.</p>\n");
@@ -143,9 +150,11 @@ void bench_page(const struct bench *bench, struct text *html)
                 page_style, bench_chart_style);
     add_head(bench, html);
     add_verdicts(bench, html);
+    text_puts(html, "<div class=\"w\">\n");
     bench_chart_inline(bench, bench_chart_speedup, "Times as fast as serial, against workers",
                        html);
     bench_chart_inline(bench, bench_chart_stages, "Workers’ time for each file, by stage", html);
+    text_puts(html, "</div>\n");
     text_puts(html, "<h2>Figures</h2>\n");
     add_table(bench, html);
     add_method(bench, html);

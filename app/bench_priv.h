@@ -46,6 +46,7 @@ struct bench_sample {
     uint64_t skipped;
     uint64_t source_bytes;  /* of what was made */
     uint64_t source_pixels; /* 0: not known */
+    uint64_t warm;          /* files that were in memory for all that --cold did */
 };
 
 /** Three kinds of one worker, and two with each number of them. */
@@ -125,6 +126,13 @@ int bench_find(const struct bench *bench, enum bench_kind kind, unsigned workers
 /* ---- Analysis (bench_analysis.c) ------------------------------------------------------------ */
 
 #define BENCH_CONFIDENCE 0.95
+
+/** Of fewer rounds nothing is told to be a difference. */
+#define BENCH_ROUNDS_LEAST 5
+
+/** How sure the intervals are. What so few rounds spread over is all that they can say: their
+ *  middle is beyond it when all of them are on one side of it, so 3 rounds are 75 % sure. */
+double bench_confidence(const struct bench *bench);
 
 /** Make bench->figures of the samples of bench->rounds rounds, at least one. */
 void bench_analyse(struct bench *bench);

@@ -5,6 +5,7 @@
 #include "bench_priv.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WIDTH_USUAL 72
@@ -49,7 +50,7 @@ static void add_name(struct text *text, const struct bench_config *config)
     if (config->kind == BENCH_LOOP || config->kind == BENCH_SERIAL)
         text_puts(text, "   -");
     else
-        text_printf(text, " %3u", config->workers);
+        text_printf(text, "%4u", config->workers);
 }
 
 /* ---- Words that may have to be broken ------------------------------------------------------- */
@@ -89,7 +90,7 @@ static void add_head(const struct bench *bench, const struct bench_look *look, u
     text_printf(&line, "%s, %u CPU%s, %s; %zu round%s%s", text_string(&bench->machine.cpu),
                 bench->machine.cpus, bench->machine.cpus == 1 ? "" : "s",
                 text_string(&bench->machine.system), bench->rounds, bench->rounds == 1 ? "" : "s",
-                bench->options->bench.cold ? ", files not in memory" : "");
+                bench->options->bench.cold ? ", --cold" : "");
     add_wrapped(text, text_string(&line), width, 0);
     text->failed |= text_failed(&line);
     text_done(&line);
@@ -131,9 +132,11 @@ static void add_times(const struct bench *bench, const struct bench_look *look, 
                          : width - used > BAR_MOST ? BAR_MOST
                                                    : width - used;
     const double most = most_speedup(bench);
+    char surety[16] = "";
+    if (usual && bench->rounds > 1)
+        snprintf(surety, sizeof(surety), "      %2.0f %%", bench_confidence(bench) * 100);
     text_printf(text, "%s%-14s %7s%s%s%s%s\n", color(look, BOLD), "workers", "seconds",
-                usual ? "   +/- file/s  MB/s Mpx/s" : "", " faster", usual ? "      95 %" : "",
-                color(look, RESET));
+                usual ? "   +/- file/s  MB/s Mpx/s" : "", " faster", surety, color(look, RESET));
     for (size_t i = 0; i < bench->config_count; i++) {
         const struct bench_figures *figures = &bench->figures[i];
         const enum bench_kind kind = bench->configs[i].kind;

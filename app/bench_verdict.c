@@ -1,7 +1,8 @@
 /* bench_verdict.c: what the figures say, in words; see bench_priv.h.
  *
  * A difference is only told as one where the whole interval lies on one side; all else is noise,
- * and called so. One round has no interval, and so no verdict on differences. */
+ * and called so. One round has no interval, and that of a few is not sure enough: of these there is
+ * no verdict on differences, only what was measured. */
 #include "bench_priv.h"
 
 #include <math.h>
@@ -36,26 +37,31 @@ static void add_percents(const struct bench *bench, struct text *text,
                     percent(estimate->interval.high));
 }
 
+static bool has_verdicts(const struct bench *bench)
+{
+    return bench->rounds >= BENCH_ROUNDS_LEAST;
+}
+
 static bool is_difference(const struct bench *bench, const struct estimate *estimate)
 {
-    return bench->rounds > 1 && (estimate->interval.low > 1 || estimate->interval.high < 1);
+    return has_verdicts(bench) && (estimate->interval.low > 1 || estimate->interval.high < 1);
 }
 
 /* How a differs from b in the time that it takes, as the end of a sentence. */
 static void add_comparison(const struct bench *bench, struct text *text, size_t a, size_t b)
 {
     const struct estimate ratio = bench_compare(bench, a, b);
-    if (is_difference(bench, &ratio)) {
-        text_printf(text, "takes %.1f %% %s time than ", fabs(percent(ratio.value)),
-                    ratio.value > 1 ? "more" : "less");
+    if (is_difference(bench, &ratio) || !has_verdicts(bench)) {
+        text_puts(text, "takes ");
+        if (!has_verdicts(bench))
+            text_printf(text, "in %zu round%s ", bench->rounds, bench->rounds == 1 ? "" : "s");
+        text_printf(text, "%.1f %% %s time than ", fabs(percent(ratio.value)),
+                    ratio.value < 1 ? "less" : "more");
         bench_config_name(text, &bench->configs[b]);
     } else {
-        text_puts(text, bench->rounds > 1 ? "and " : "takes, in one round, against ");
+        text_puts(text, "and ");
         bench_config_name(text, &bench->configs[b]);
-        if (bench->rounds > 1)
-            text_puts(text, " differ by less than the noise");
-        else
-            text_printf(text, ", %.1f %%", percent(ratio.value));
+        text_puts(text, " differ by less than the noise");
     }
     add_percents(bench, text, &ratio);
     text_puts(text, ".");
@@ -95,7 +101,7 @@ static void gain_of(const struct bench *bench, struct text *text, enum bench_kin
         return;
     const struct bench_figures *figures = &bench->figures[best];
     bench_config_name(text, &bench->configs[best]);
-    if (bench->rounds > 1 && !is_difference(bench, &figures->speedup))
+    if (has_verdicts(bench) && !is_difference(bench, &figures->speedup))
         text_printf(text, " is not faster than serial beyond the noise: %.2f times as fast",
                     figures->speedup.value);
     else
@@ -153,7 +159,7 @@ static void too_many(const struct bench *bench, struct text *text)
             (most < 0 || bench->configs[i].workers > bench->configs[most].workers))
             most = (int)i;
     const int fit = bench_find(bench, BENCH_PROCESS, bench->machine.cpus);
-    if (!both_compared(bench, most, fit) || bench->rounds < 2)
+    if (!both_compared(bench, most, fit) || !has_verdicts(bench))
         return;
     const struct estimate ratio = bench_compare(bench, (size_t)most, (size_t)fit);
     text_printf(text, "More workers than CPUs (%u for %u) ", bench->configs[most].workers,
@@ -197,7 +203,7 @@ static void the_failed(const struct bench *bench, struct text *text)
     const struct bench_sample *sample = &bench->configs[loop].samples[0];
     if (sample->failed == 0)
         return;
-    text_printf(text, "%llu of %llu files fail, in every configuration that is compared.",
+    text_printf(text, "%llu of %llu files fail with the plain loop.",
                 (unsigned long long)sample->failed,
                 (unsigned long long)(sample->failed + sample->made));
 }
@@ -220,6 +226,20 @@ static void the_left_out(const struct bench *bench, struct text *text)
         text_puts(text, ".");
 }
 
+static void the_warm(const struct bench *bench, struct text *text)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < bench->config_count; i++)
+        for (size_t round = 0; round < bench->rounds; round++)
+            if (bench->configs[i].samples[round].warm > most)
+                most = bench->configs[i].samples[round].warm;
+    if (most > 0)
+        text_printf(text,
+                    "Not cold: the kernel kept up to %llu files in memory, for all that "
+                    "--cold does.",
+                    (unsigned long long)most);
+}
+
 static void the_noise(const struct bench *bench, struct text *text)
 {
     double worst = 0;
@@ -227,6 +247,11 @@ static void the_noise(const struct bench *bench, struct text *text)
         worst = fmax(worst, bench_noise(&bench->figures[i]));
     if (bench->rounds == 1)
         text_puts(text, "One round says nothing of the noise; more --runs do.");
+    else if (!has_verdicts(bench))
+        text_printf(text,
+                    "%zu rounds are too few to tell differences from noise: their intervals are "
+                    "%.0f %% sure; more --runs say more.",
+                    bench->rounds, bench_confidence(bench) * 100);
     else if (worst > NOISE_MUCH)
         text_printf(text,
                     "The machine was not quiet: the middle half of one configuration's rounds "
@@ -237,8 +262,9 @@ static void the_noise(const struct bench *bench, struct text *text)
 bool bench_verdict(const struct bench *bench, size_t number, struct text *text)
 {
     static const verdict_fn verdicts[] = {
-        serial_and_loop, gain_of_threads, gain_of_processes, threads_and_processes, too_many,
-        against_python,  the_documents,   the_failed,        the_left_out,          the_noise};
+        serial_and_loop, gain_of_threads, gain_of_processes, threads_and_processes,
+        too_many,        against_python,  the_documents,     the_failed,
+        the_left_out,    the_warm,        the_noise};
     for (size_t i = 0; i < sizeof(verdicts) / sizeof(verdicts[0]); i++) {
         text_cut(text, 0);
         verdicts[i](bench, text);

@@ -19,6 +19,7 @@ struct failures {
     struct report *report;
     struct ledger **ledgers; /* by root; owned; NULL: not needed yet */
     bool told;               /* that one cannot be written */
+    bool late;               /* the ledger has yet to be told of one that was settled */
 };
 
 int failures_create(const struct options *options, const struct inputs *inputs,
@@ -132,8 +133,10 @@ void failures_begin(struct failures *failures, size_t root, const char *path, in
 {
     const struct ledger_source source = {path, mtime_ns, size_bytes};
     struct ledger *ledger = path[0] ? ledger_of(failures, root) : NULL;
-    if (ledger && failures->options->backend != POOL_BACKEND_PROCESS)
+    if (ledger && failures->options->backend != POOL_BACKEND_PROCESS) {
+        failures->late = false; /* it is told with this */
         tell_once(failures, root, ledger_begin(ledger, folder_of(failures, root), &source));
+    }
 }
 
 void failures_note(struct failures *failures, size_t root, const char *path, int64_t mtime_ns,
@@ -153,13 +156,18 @@ void failures_settle(struct failures *failures, size_t root, const char *path, i
 {
     const struct ledger_source source = {path, mtime_ns, size_bytes};
     struct ledger *ledger = path[0] ? ledger_of(failures, root) : NULL;
-    /* Where one thread does it all, the next thing is that another source is begun in the same
-     * ledger, or the end: one write has both. */
+    /* Where one thread does it all, the next thing is most often that another source is begun in
+     * the same ledger, or the end: one write has both. When others are settled without work, there
+     * may be many, and a kill meanwhile would be laid to this one: so it is written with the next.
+     */
     if (ledger && failures->options->backend == POOL_BACKEND_SERIAL &&
-        failures->inputs->root_count == 1)
-        ledger_settle(ledger, -1, &source);
-    else if (ledger &&
-             (ledger_knows_any(ledger) || failures->options->backend == POOL_BACKEND_THREAD))
+        failures->inputs->root_count == 1) {
+        const bool later = ledger_settle(ledger, -1, &source) == -ENOENT;
+        if (failures->late)
+            tell_once(failures, root, ledger_write(ledger, folder_of(failures, root)));
+        failures->late = later && !failures->late;
+    } else if (ledger &&
+               (ledger_knows_any(ledger) || failures->options->backend == POOL_BACKEND_THREAD))
         tell_once(failures, root, ledger_settle(ledger, folder_of(failures, root), &source));
 }
 

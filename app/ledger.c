@@ -482,6 +482,13 @@ int ledger_settle(struct ledger *ledger, int dir_fd, const struct ledger_source 
     return finish_change(ledger, dir_fd, started);
 }
 
+int ledger_write(struct ledger *ledger, int dir_fd)
+{
+    if (!ledger->table.unsaved)
+        return 0;
+    return finish_change(ledger, dir_fd, start_change(ledger, dir_fd, true));
+}
+
 /* ---- The end ------------------------------------------------------------------------------- */
 
 /* What we have begun and has no end was not a death, only not the time for it. */

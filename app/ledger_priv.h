@@ -80,6 +80,9 @@ int ledger_fail(struct ledger *ledger, int dir_fd, const struct ledger_source *s
 /** Forget a source: it was made. Nothing is written if nothing was known. */
 int ledger_settle(struct ledger *ledger, int dir_fd, const struct ledger_source *source);
 
+/** Write what is remembered and has not been written. */
+int ledger_write(struct ledger *ledger, int dir_fd);
+
 /** Which paths this run is about: ledger_close() looks for no others. The file may name any path,
  *  and looking for one can wake an automounter, or hang.  is_ours: called by ledger_close() only;
  *  it may also say no to end the search.  data: handed through. Without this, all are looked for.

@@ -407,7 +407,7 @@ const struct option_row option_rows[] = {
      "is removed at the end (default: $TMPDIR, or /tmp)",
      apply_output, 0},
     {0, "runs", "N", TAKES_NUMBER, FOR_BENCH, NULL,
-     "rounds that are measured (default: 5; 3 with --example)", bench_apply_runs, 0},
+     "rounds that are measured (default: 7; 5 with --example)", bench_apply_runs, 0},
     {0, "warmup", "N", TAKES_NUMBER, FOR_BENCH, NULL,
      "rounds before them that are not (default: 1)", bench_apply_warmup, 0},
     {0, "workers", "N,N...", TAKES_NUMBER, FOR_BENCH, NULL,

@@ -151,6 +151,40 @@ static void verdicts_tell_differences_from_noise(void **state)
     done(&bench);
 }
 
+static void few_rounds_tell_no_difference(void **state)
+{
+    (void)state;
+    static const double sure[] = {0, 0, 0.5, 0.75, 0.875, 0.9375, 0.95, 0.95};
+    struct bench bench;
+    fill(&bench);
+    for (size_t rounds = 2; rounds < BENCH_ROUNDS_LEAST; rounds++) {
+        bench.rounds = rounds;
+        bench_analyse(&bench);
+        assert_true(has_verdict(&bench, "serial takes in "));
+        assert_true(has_verdict(&bench, "rounds are too few to tell differences from noise"));
+        assert_false(has_verdict(&bench, "differ by less"));
+        assert_false(has_verdict(&bench, "More workers than CPUs"));
+    }
+    for (bench.rounds = 1; bench.rounds < 8; bench.rounds++)
+        assert_true(near(bench_confidence(&bench), sure[bench.rounds], 1e-12));
+    bench.rounds = ROUNDS;
+    bench_analyse(&bench);
+    assert_false(has_verdict(&bench, "too few"));
+    done(&bench);
+}
+
+static void what_stayed_in_memory_is_told(void **state)
+{
+    (void)state;
+    struct bench bench;
+    fill(&bench);
+    bench_analyse(&bench);
+    assert_false(has_verdict(&bench, "Not cold"));
+    bench.configs[3].samples[1].warm = 12;
+    assert_true(has_verdict(&bench, "Not cold: the kernel kept up to 12 files"));
+    done(&bench);
+}
+
 static void who_made_less_is_not_compared(void **state)
 {
     (void)state;
@@ -328,6 +362,48 @@ static void the_picture_and_the_page_are_whole(void **state)
     done(&bench);
 }
 
+static void no_text_has_what_xml_has_not(void **state)
+{
+    (void)state;
+    struct text text = TEXT_INIT;
+    bench_escape(&text, "a\xef\xbf\xbe<\xef\xbf\xbf\xef\xbf\xbd\"");
+    assert_string_equal(text.data, "a&lt;\xef\xbf\xbd&quot;");
+    text_done(&text);
+}
+
+/* Of the numbers that follow these words, wherever they are. */
+static double least_after(const char *text, const char *words)
+{
+    double least = 1e9;
+    for (const char *at = text; (at = strstr(at, words));) {
+        at += strlen(words);
+        least = fmin(least, strtod(at, NULL));
+    }
+    return least;
+}
+
+static void many_workers_leave_the_axis_and_the_edge_free(void **state)
+{
+    (void)state;
+    struct bench bench;
+    struct text text = TEXT_INIT;
+    fill(&bench);
+    char words[32];
+    double sum_ms = 0;
+    bench.configs[6].workers = 1024;
+    bench_analyse(&bench);
+    bench_svg(&bench, &text);
+    /* The axis is at 56; in the legend, marks are at 62. */
+    assert_true(least_after(text.data, "<path class=\"fo\" d=\"M") >= 62);
+    assert_true(least_after(text.data, " cx=\"") >= 62);
+    for (enum bench_stage stage = BENCH_READ; stage < BENCH_STAGE_COUNT; stage++)
+        sum_ms += bench.figures[6].stage_ms[stage];
+    snprintf(words, sizeof(words), ">%.0f ms<", sum_ms);
+    assert_non_null(strstr(text.data, words));
+    text_done(&text);
+    done(&bench);
+}
+
 static void nothing_comparable_still_makes_a_page(void **state)
 {
     (void)state;
@@ -350,7 +426,11 @@ int main(int argc, char **argv)
         TEST(figures_are_those_of_the_measurements),
         TEST(what_the_stages_leave_is_the_rest),
         TEST(verdicts_tell_differences_from_noise),
+        TEST(few_rounds_tell_no_difference),
+        TEST(what_stayed_in_memory_is_told),
         TEST(who_made_less_is_not_compared),
+        TEST(no_text_has_what_xml_has_not),
+        TEST(many_workers_leave_the_axis_and_the_edge_free),
         TEST(the_table_fits_into_the_terminal),
         TEST(colours_come_only_when_asked_for_and_end),
         TEST(json_has_the_figures),

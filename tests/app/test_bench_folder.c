@@ -1,9 +1,13 @@
 #include "app/bench_folder_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -75,6 +79,46 @@ static void what_took_its_name_is_left_alone(void **state)
     assert_int_equal(count_entries(scratch("elsewhere")), 0);
 }
 
+static void nothing_is_made_beside_it_once_it_was_moved(void **state)
+{
+    (void)state;
+    struct bench_folder folder = made();
+    const char *path = keep(strdup(text_string(&folder.path)));
+    assert_int_equal(rename(path, scratch("elsewhere")), 0);
+    assert_int_equal(bench_folder_add(&folder, "made"), -ESTALE);
+    make_folder(path);
+    assert_int_equal(bench_folder_add(&folder, "made"), -ESTALE);
+    assert_int_equal(count_entries(scratch("elsewhere")), 0);
+    bench_folder_remove(&folder);
+}
+
+/* Folders of pictures can be deeper than there are descriptors, and than a path is long. */
+static void however_deep_it_is_all_of_it_goes(void **state)
+{
+    (void)state;
+    const struct rlimit few = {.rlim_cur = 32, .rlim_max = 32};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    for (int whole = 0; whole < 2; whole++) {
+        struct bench_folder folder = made();
+        assert_int_equal(bench_folder_add(&folder, "made"), 0);
+        int at = openat(folder.fd, "made", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        for (int depth = 0; depth < 2500; depth++) {
+            assert_int_equal(mkdirat(at, "ab", 0700), 0);
+            assert_int_equal(symlinkat("ab", at, "link"), 0);
+            const int below = openat(at, "ab", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+            assert_true(below >= 0);
+            close(at);
+            at = below;
+        }
+        close(at);
+        if (whole == 0)
+            assert_int_equal(bench_folder_drop(&folder, "made"), 0);
+        assert_int_equal(bench_folder_count(&folder, "."), whole);
+        bench_folder_remove(&folder);
+        assert_int_equal(count_entries(test_scratch()), 0);
+    }
+}
+
 static void a_place_that_is_none_is_refused(void **state)
 {
     (void)state;
@@ -99,12 +143,47 @@ static void a_file_is_whole_or_as_it_was(void **state)
     text_done(&text);
 }
 
+static int check(const char *path)
+{
+    const struct options options = {.box_width_px = 1, .box_height_px = 1};
+    struct text message = TEXT_INIT;
+    struct inputs *inputs = NULL;
+    assert_int_equal(inputs_create(&options, &inputs, &message), 0);
+    const int r = bench_file_check(path, inputs, &message);
+    assert_int_equal(message.length > 0, r < 0);
+    inputs_free(inputs);
+    text_done(&message);
+    return r;
+}
+
+static void what_cannot_be_looked_at_is_not_replaced(void **state)
+{
+    (void)state;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    write_text(scratch("page.html"), "old");
+    assert_int_equal(check(scratch("page.html")), 0);
+    assert_int_equal(check(scratch("new.html")), 0);
+    if (geteuid() != 0) { /* who may read all that there is */
+        assert_int_equal(chmod(scratch("page.html"), 0), 0);
+        assert_int_equal(check(scratch("page.html")), -EEXIST);
+    }
+    assert_int_equal(chdir(test_scratch()), 0);
+    const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    strcpy(address.sun_path, "socket");
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(check("socket"), -EEXIST);
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    assert_int_equal(check("pipe"), -EEXIST);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
-        TEST(it_is_new_and_for_nobody_else),    TEST(a_removal_follows_no_link),
-        TEST(what_took_its_name_is_left_alone), TEST(a_place_that_is_none_is_refused),
-        TEST(a_file_is_whole_or_as_it_was),
+        TEST(it_is_new_and_for_nobody_else),     TEST(a_removal_follows_no_link),
+        TEST(what_took_its_name_is_left_alone),  TEST(a_place_that_is_none_is_refused),
+        TEST(a_file_is_whole_or_as_it_was),      TEST(nothing_is_made_beside_it_once_it_was_moved),
+        TEST(however_deep_it_is_all_of_it_goes), TEST(what_cannot_be_looked_at_is_not_replaced),
     };
     return test_run("app bench folder", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -35,7 +35,7 @@ static void defaults_are_as_documented(void **state)
     struct options options = parse_good("bench photos");
     assert_int_equal(options.action, OPTIONS_BENCH);
     assert_int_equal(options.command, OPTIONS_BENCH);
-    assert_int_equal(options.bench.runs, 5);
+    assert_int_equal(options.bench.runs, 7);
     assert_int_equal(options.bench.warmup, 1);
     assert_int_equal(options.bench.worker_count, 0);
     assert_false(options.bench.cold || options.bench.csv || options.bench.example ||
@@ -76,7 +76,7 @@ static void the_example_is_of_75_pixels_unless_told_otherwise(void **state)
     struct options options = parse_good("bench --example");
     assert_int_equal(options.box_width_px, 75);
     assert_int_equal(options.box_height_px, 75);
-    assert_int_equal(options.bench.runs, 3);
+    assert_int_equal(options.bench.runs, 5);
     assert_int_equal(options.path_count, 0);
     options_done(&options);
     options = parse_good("bench --example -s 100 --runs 1 photos");
@@ -106,6 +106,7 @@ static void mistakes_are_explained(void **state)
                 {"bench --html= p", "no file"},
                 {"bench --json --csv p", "--csv: not together with --json"},
                 {"bench --files-from - ", "read once only"},
+                {"bench --html page --svg page x", "--svg: not the file of --html"},
                 {"bench --example a b", "one PATH"},
                 {"bench --jobs 2 p", "not for 'thumbpool bench'"},
                 {"bench -j2 p", "not for 'thumbpool bench'"},

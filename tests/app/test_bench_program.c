@@ -1,11 +1,13 @@
 /* The command "bench" of the built program, from outside. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -164,8 +166,36 @@ static void files_are_written_whole_and_no_picture_is_replaced(void **state)
     assert_int_equal(strncmp(read_file(scratch("pages/new.svg"), NULL), "<?xml ", 6), 0);
     result = BENCH("--runs", "1", "--workers", "1", "--html", "none/x.html", "in");
     expect_exit(&result, 3);
+    assert_non_null(strstr(result.out, "plain loop")); /* what was measured is not lost */
     assert_int_equal(tree_hash(scratch("in"), NULL), before);
     assert_int_equal(count_entries(scratch("pages")), 3);
+}
+
+static void a_list_that_can_be_read_once_only_is_refused(void **state)
+{
+    (void)state;
+    make_inputs();
+    write_text(scratch("list"), "in/a.jpg\nin/d.png\n");
+    assert_int_equal(mkfifo(scratch("pipe"), 0600), 0);
+    struct program_result result = BENCH("--runs", "1", "--files-from", "pipe");
+    expect_exit(&result, 2);
+    assert_non_null(strstr(result.err, "read once only"));
+    result = BENCH("--runs", "1", "--workers", "1", "--json", "--files-from", "list");
+    expect_exit(&result, 0);
+    assert_true(json_get(json_of(&result), "job/made")->number == 2);
+}
+
+static void cold_is_not_said_of_what_stays_in_memory(void **state)
+{
+    (void)state;
+    struct statfs system;
+    make_inputs();
+    assert_int_equal(statfs(scratch("in"), &system), 0);
+    if (system.f_type != TMPFS_MAGIC)
+        skip();
+    struct program_result result = BENCH("--runs", "1", "--workers", "1", "--cold", "in");
+    expect_exit(&result, 0);
+    assert_non_null(strstr(result.out, "Not cold"));
 }
 
 static void a_folder_without_pictures_compares_nothing(void **state)
@@ -292,6 +322,43 @@ static void a_measurement_that_is_killed_takes_nothing_along(void **state)
     }
 }
 
+/* A python3 that tells its number when it is to do the work, and then takes long. */
+static void make_slow_python(void)
+{
+    write_text(scratch("bin/python3"), "#!/bin/sh\n"
+                                       "case $2 in import\\ multiprocessing*) exit 0;; esac\n"
+                                       "echo $$ >begun.new && mv begun.new begun\n"
+                                       "exec sleep 600\n");
+    assert_int_equal(chmod(scratch("bin/python3"), 0700), 0);
+}
+
+static void the_python_program_does_not_outlive_its_measurement(void **state)
+{
+    (void)state;
+    const struct timespec moment = {.tv_nsec = 1000000};
+    char path[4096];
+    make_inputs();
+    make_folder(scratch("bin"));
+    make_slow_python();
+    snprintf(path, sizeof(path), "PATH=%s:%s", scratch("bin"), getenv("PATH"));
+    const struct program_setup setup = {.env = (const char *const[]){path, NULL}};
+    const char *const args[] = {
+        "bench",     "-o", scratch("work"), "--no-sandbox", "--runs", "1", "--warmup", "0",
+        "--workers", "1",  "--json",        "--example",    "in",     NULL};
+    struct program program = program_start(&setup, args);
+    while (!file_exists(scratch("begun")) && !program_has_ended(&program))
+        nanosleep(&moment, NULL);
+    const pid_t child = child_of(program.pid);
+    assert_true(child > 0);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    struct program_result result = program_wait(&program);
+    expect_exit(&result, 0);
+    assert_non_null(strstr(result.err, "Python with"));
+    assert_non_null(strstr(result.err, "Killed"));
+    assert_int_equal(count_entries(scratch("work")), 0);
+    program_left_no_process();
+}
+
 static void the_example_takes_pictures_that_are_there(void **state)
 {
     (void)state;
@@ -328,10 +395,13 @@ int main(int argc, char **argv)
         TEST(failures_are_said_and_compared),
         TEST(the_table_goes_to_a_pipe_as_plain_text),
         TEST_LONG(files_are_written_whole_and_no_picture_is_replaced, 60000),
+        TEST(a_list_that_can_be_read_once_only_is_refused),
+        TEST(cold_is_not_said_of_what_stays_in_memory),
         TEST(a_folder_without_pictures_compares_nothing),
         TEST(the_temporary_folder_is_in_tmpdir_and_must_be_possible),
         TEST_LONG(a_signal_ends_it_and_leaves_nothing, 60000),
         TEST_LONG(a_measurement_that_is_killed_takes_nothing_along, 60000),
+        TEST_LONG(the_python_program_does_not_outlive_its_measurement, 60000),
         TEST_LONG(the_example_takes_pictures_that_are_there, 60000),
         TEST(help_names_its_options),
     };

@@ -26,7 +26,6 @@ static void touch(const char *path, time_t seconds)
     assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-/* -1: there is none. */
 /* ---- Poison -------------------------------------------------------------------------------- */
 
 /* A run in which so many workers die over the slow file, one after the other. */

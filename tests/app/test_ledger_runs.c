@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "app/failures_priv.h"
 #include "files.h"
 #include "isolate.h"
 #include "ledgers.h"
@@ -522,6 +523,53 @@ static void only_sources_of_the_run_are_looked_for(void **state)
     close(dir_fd);
 }
 
+/* What a serial run tells its ledger, up to where it dies. */
+static void die_in_a_serial_run(const struct inputs *inputs, bool in_another)
+{
+    const struct options options = {.backend = POOL_BACKEND_SERIAL};
+    struct inode_set read_folders = {0}, roots = {0};
+    struct commit *commit;
+    struct failures *failures;
+    assert_int_equal(commit_create(inputs, &read_folders, &roots, false, false, &commit), 0);
+    assert_int_equal(failures_create(&options, inputs, commit, NULL, &failures), 0);
+    failures_begin(failures, 0, "/made", 1, 2);
+    failures_settle(failures, 0, "/made", 1, 2);
+    if (in_another) {
+        failures_begin(failures, 0, "/fatal", 1, 2);
+    } else {
+        failures_settle(failures, 0, "/up-to-date", 1, 2);
+        failures_settle(failures, 0, "/up-to-date-too", 1, 2);
+    }
+    failures_free(failures); /* no failures_close() */
+    commit_free(commit);
+    inode_set_done(&read_folders);
+    inode_set_done(&roots);
+}
+
+static void a_death_is_not_laid_to_what_was_made_before(void **state)
+{
+    (void)state;
+    static const char *paths[] = {"in"};
+    const struct options options = {.output = "out", .paths = paths, .path_count = 1};
+    struct text message = TEXT_INIT;
+    struct inputs *inputs;
+    make_folder(scratch("in"));
+    make_folder(scratch("out"));
+    assert_int_equal(chdir(test_scratch()), 0);
+    assert_int_equal(inputs_create(&options, &inputs, &message), 0);
+    for (int in_another = 0; in_another < 2; in_another++) {
+        die_in_a_serial_run(inputs, in_another);
+        const int dir_fd = open("out", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct ledger *ledger = open_ledger(dir_fd);
+        assert_false(ledger_lists(ledger, "/made"));
+        assert_int_equal(ledger_lists(ledger, "/fatal"), in_another);
+        ledger_free(ledger);
+        close(dir_fd);
+    }
+    inputs_free(inputs);
+    text_done(&message);
+}
+
 int main(int argc, char **argv)
 {
     static const struct test_case tests[] = {
@@ -539,6 +587,7 @@ int main(int argc, char **argv)
         TEST_LONG(a_long_run_does_not_make_a_long_file, 60000),
         TEST_LONG(nobody_is_waited_for_without_end, 60000),
         TEST(only_sources_of_the_run_are_looked_for),
+        TEST(a_death_is_not_laid_to_what_was_made_before),
     };
     return test_run("app ledger runs", tests, sizeof(tests) / sizeof(tests[0]), argc, argv);
 }

@@ -128,14 +128,19 @@ const lane = async () => {
 Promise.all(Array.from({ length: 2 * workers }, lane));
 JAVASCRIPT
 
-# Several files of one name in subfolders would replace each other: link them into one folder.
+# Several files of one name in subfolders would replace each other: put them into one folder. The
+# reader's are copied: through a link, a program that writes in place would change them.
 flat=$work/flat
 mkdir "$flat"
 number=0
 while IFS= read -r -d '' name; do
     ending=${name##*/}
     case $ending in *.*) ending=.${ending##*.} ;; *) ending= ;; esac
-    ln "$name" "$flat/$number$ending" 2>/dev/null || cp "$name" "$flat/$number$ending"
+    if [ "$photos" = "$work/photos" ]; then
+        ln "$name" "$flat/$number$ending"
+    else
+        cp --reflink=auto "$name" "$flat/$number$ending"
+    fi
     number=$((number + 1))
 done < <(find "$photos" -type f -print0 | sort -z)
 
@@ -177,7 +182,7 @@ for ((round = 0; round <= runs; round++)); do
         rm -rf "$out"
         mkdir "$out"
         spent=$({ time (run "$name" >/dev/null 2>&1 || true); } 2>&1)
-        made=$(find "$out" -type f -name '*.jpg' -size +0 | wc -l)
+        made=$(find "$out" -type f -iname '*.jp*g' -size +0 | wc -l)
         if [ "$round" -gt 0 ]; then
             echo "$name|$spent|$made" >>"$work/times"
         fi
