@@ -92,15 +92,15 @@ static double y_of(const struct plot *plot, double speedup)
     return y > plot->top ? y : plot->top;
 }
 
-static void add_line(struct text *svg, const char *class, double x1, double y1, double x2,
-                     double y2)
+void bench_chart_line(struct text *svg, const char *class, double x1, double y1, double x2,
+                      double y2)
 {
     text_printf(svg, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
                 class, x1, y1, x2, y2);
 }
 
-static void add_words(struct text *svg, const char *class, double x, double y, const char *anchor,
-                      const char *words)
+void bench_chart_words(struct text *svg, const char *class, double x, double y, const char *anchor,
+                       const char *words)
 {
     text_printf(svg, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", class, x, y,
                 anchor);
@@ -110,7 +110,7 @@ static void add_words(struct text *svg, const char *class, double x, double y, c
 
 static char letter_of(enum bench_kind kind)
 {
-    return kind == BENCH_THREAD ? 't' : kind == BENCH_PROCESS ? 'p' : 'o';
+    return (char)(kind == BENCH_THREAD ? 't' : kind == BENCH_PROCESS ? 'p' : 'o');
 }
 
 /* A disc, a square, a diamond, a triangle. */
@@ -164,10 +164,12 @@ static void add_axes(const struct bench *bench, const struct plot *plot, struct 
     char number[32];
     double last = -TICK_APART;
     unsigned drawn = 0;
-    for (double y = 0; y <= plot->y_most; y += step) {
-        add_line(svg, y > 0 ? "g" : "a", plot->left, y_of(plot, y), plot->right, y_of(plot, y));
+    for (unsigned i = 0; i * step <= plot->y_most; i++) {
+        const double y = i * step;
+        bench_chart_line(svg, y > 0 ? "g" : "a", plot->left, y_of(plot, y), plot->right,
+                         y_of(plot, y));
         snprintf(number, sizeof(number), "%.*f", step < 1 ? 1 : 0, y);
-        add_words(svg, "n s", plot->left - 8, y_of(plot, y) + 4, "end", number);
+        bench_chart_words(svg, "n s", plot->left - 8, y_of(plot, y) + 4, "end", number);
     }
     for (unsigned workers = 1; workers <= POOL_WORKERS_MAX; workers++) {
         bool is_one = workers == 1;
@@ -177,11 +179,12 @@ static void add_axes(const struct bench *bench, const struct plot *plot, struct 
         if (!is_one || workers == drawn || x - last < TICK_APART)
             continue;
         snprintf(number, sizeof(number), "%u", workers);
-        add_line(svg, "a", x, plot->bottom, x, plot->bottom + 5);
-        add_words(svg, "n s", x, plot->bottom + 19, "middle", number);
+        bench_chart_line(svg, "a", x, plot->bottom, x, plot->bottom + 5);
+        bench_chart_words(svg, "n s", x, plot->bottom + 19, "middle", number);
         last = x;
     }
-    add_words(svg, "n s", (plot->left + plot->right) / 2, plot->bottom + 38, "middle", "workers");
+    bench_chart_words(svg, "n s", (plot->left + plot->right) / 2, plot->bottom + 38, "middle",
+                      "workers");
 }
 
 static void add_ideal(const struct bench *bench, const struct plot *plot, struct text *svg)
@@ -219,9 +222,9 @@ static void add_point(const struct bench *bench, size_t which, const struct plot
     bench_escape(svg, text_string(&name));
     text_printf(svg, ": %.2f times serial, %.2f to %.2f</title>", speedup->value,
                 speedup->interval.low, speedup->interval.high);
-    add_line(svg, class, x, low, x, high);
-    add_line(svg, class, x - 4, low, x + 4, low);
-    add_line(svg, class, x - 4, high, x + 4, high);
+    bench_chart_line(svg, class, x, low, x, high);
+    bench_chart_line(svg, class, x - 4, low, x + 4, low);
+    bench_chart_line(svg, class, x - 4, high, x + 4, high);
     add_mark(svg, config->kind, x, y_of(plot, speedup->value));
     text_puts(svg, "</g>\n");
     svg->failed |= text_failed(&name);
@@ -272,17 +275,17 @@ static void add_legend(const struct bench *bench, double top, struct text *svg)
         if (!any)
             continue;
         add_mark(svg, items[i].kind, x, top + 50);
-        add_words(svg, "n", x + 12, top + 54, "start", items[i].words);
+        bench_chart_words(svg, "n", x + 12, top + 54, "start", items[i].words);
         x += items[i].width;
     }
-    add_line(svg, "i", x - 6, top + 50, x + 22, top + 50);
-    add_words(svg, "n", x + 30, top + 54, "start", "one CPU for each worker");
+    bench_chart_line(svg, "i", x - 6, top + 50, x + 22, top + 50);
+    bench_chart_words(svg, "n", x + 30, top + 54, "start", "one CPU for each worker");
 }
 
 double bench_chart_speedup(const struct bench *bench, double top, struct text *svg)
 {
     const struct plot plot = plot_of(bench, top);
-    add_words(svg, "t", 16, top + 24, "start", "Times as fast as serial");
+    bench_chart_words(svg, "t", 16, top + 24, "start", "Times as fast as serial");
     add_legend(bench, top, svg);
     add_axes(bench, &plot, svg);
     add_ideal(bench, &plot, svg);
@@ -317,7 +320,7 @@ static void add_row(const struct bench *bench, size_t which, double y, double sc
         snprintf(words, sizeof(words), "%s", kinds[config->kind]);
     else
         snprintf(words, sizeof(words), "%s × %u", kinds[config->kind], config->workers);
-    add_words(svg, "n", x - 10, y + 13, "end", words);
+    bench_chart_words(svg, "n", x - 10, y + 13, "end", words);
     for (enum bench_stage stage = BENCH_READ; stage < BENCH_STAGE_COUNT; stage++) {
         const double width = figures->stage_ms[stage] * scale;
         text_printf(svg,
@@ -331,7 +334,7 @@ static void add_row(const struct bench *bench, size_t which, double y, double sc
              : sum_of(figures) < 100 ? 1
                                      : 0,
              sum_of(figures));
-    add_words(svg, "n s", x + 8, y + 13, "start", words);
+    bench_chart_words(svg, "n s", x + 8, y + 13, "start", words);
 }
 
 double bench_chart_stages(const struct bench *bench, double top, struct text *svg)
@@ -341,12 +344,12 @@ double bench_chart_stages(const struct bench *bench, double top, struct text *sv
         if (bench->figures[i].has_stages)
             most = fmax(most, sum_of(&bench->figures[i]));
     const double room = BENCH_CHART_WIDTH - 16 - NAMES_WIDTH - SUMS_WIDTH;
-    add_words(svg, "t", 16, top + 24, "start", "Workers’ time for each file");
+    bench_chart_words(svg, "t", 16, top + 24, "start", "Workers’ time for each file");
     for (enum bench_stage stage = BENCH_READ; stage < BENCH_STAGE_COUNT; stage++) {
         const char *name = bench_stage_name(stage);
         text_printf(svg, "<rect class=\"s%d\" x=\"%.1f\" y=\"%.1f\" width=\"12\" height=\"12\"/>\n",
                     (int)stage, x, top + 40);
-        add_words(svg, "n", x + 18, top + 51, "start", name);
+        bench_chart_words(svg, "n", x + 18, top + 51, "start", name);
         x += 44 + 7 * (double)strlen(name);
     }
     for (size_t i = 0; i < bench->config_count; i++) {
@@ -355,11 +358,12 @@ double bench_chart_stages(const struct bench *bench, double top, struct text *sv
         add_row(bench, i, y, most > 0 ? room / most : 0, svg);
         y += ROW_HEIGHT;
     }
-    add_words(svg, "n s", 16, y + 18, "start",
-              "dispatch: what the workers’ time has beside these. write: in the host, for pools. "
-              "With more workers than");
-    add_words(svg, "n s", 16, y + 35, "start",
-              "CPUs, stages hold the time in which others had the CPU.");
+    bench_chart_words(
+        svg, "n s", 16, y + 18, "start",
+        "dispatch: what the workers’ time has beside these. write: in the host, for pools. "
+        "With more workers than");
+    bench_chart_words(svg, "n s", 16, y + 35, "start",
+                      "CPUs, stages hold the time in which others had the CPU.");
     return y + 48 - top;
 }
 
@@ -390,19 +394,19 @@ static double add_origin(const struct bench *bench, double top, struct text *svg
     text_printf(&line, "%.*s, %s: %s, %u CPU%s, %s", (int)version_length,
                 text_string(&machine->libraries), machine->date, text_string(&machine->cpu),
                 machine->cpus, machine->cpus == 1 ? "" : "s", text_string(&machine->system));
-    add_words(svg, "n s", 16, top + 14, "start", text_string(&line));
+    bench_chart_words(svg, "n s", 16, top + 14, "start", text_string(&line));
     text_cut(&line, 0);
     text_printf(&line, "%llu pictures to %s; %zu round%s",
                 (unsigned long long)bench->configs[0].samples[0].made, text_string(&machine->job),
                 bench->rounds, bench->rounds == 1 ? "" : "s");
-    add_words(svg, "n s", 16, top + 32, "start", text_string(&line));
+    bench_chart_words(svg, "n s", 16, top + 32, "start", text_string(&line));
     text_cut(&line, 0);
     const char *command = text_string(&machine->command);
     size_t shown = strlen(command) < COMMAND_SHOWN ? strlen(command) : COMMAND_SHOWN;
     while (shown > 0 && !utf8_valid(command, shown)) /* cut within a character */
         shown--;
     text_printf(&line, "%.*s%s", (int)shown, command, command[shown] ? " ..." : "");
-    add_words(svg, "n s", 16, top + 50, "start", text_string(&line));
+    bench_chart_words(svg, "n s", 16, top + 50, "start", text_string(&line));
     svg->failed |= text_failed(&line);
     text_done(&line);
     return 66;

@@ -181,27 +181,40 @@ int bench_file_check(const char *path, const struct inputs *inputs, struct text 
     return 0;
 }
 
+int bench_file_make(const char *path, const void *data, size_t size_bytes, mode_t mode)
+{
+    const char *at = data;
+    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    if (fd < 0)
+        return -errno;
+    int r = 0;
+    while (r == 0 && size_bytes > 0) {
+        const ssize_t wrote = write(fd, at, size_bytes);
+        if (wrote < 0 && errno != EINTR)
+            r = -errno;
+        if (wrote > 0) {
+            at += wrote;
+            size_bytes -= (size_t)wrote;
+        }
+    }
+    if (close(fd) < 0 && r == 0)
+        r = -errno;
+    if (r < 0)
+        unlink(path);
+    return r;
+}
+
 int bench_file_write(const char *path, const struct text *text)
 {
     struct text temporary = TEXT_INIT;
     text_printf(&temporary, "%s.%ld~", path, (long)getpid());
-    if (text_failed(&temporary))
-        return -ENOMEM;
-    const int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    int r = fd < 0 ? -errno : 0;
-    for (size_t done = 0; r == 0 && done < text->length;) {
-        const ssize_t wrote = write(fd, text->data + done, text->length - done);
-        if (wrote < 0 && errno != EINTR)
-            r = -errno;
-        else if (wrote > 0)
-            done += (size_t)wrote;
-    }
-    if (fd >= 0 && close(fd) < 0 && r == 0)
+    int r = text_failed(&temporary) ? -ENOMEM : 0;
+    if (r == 0)
+        r = bench_file_make(temporary.data, text->data, text->length, 0666);
+    if (r == 0 && rename(temporary.data, path) < 0) {
         r = -errno;
-    if (r == 0 && rename(temporary.data, path) < 0)
-        r = -errno;
-    if (r < 0 && fd >= 0)
         unlink(temporary.data);
+    }
     text_done(&temporary);
     return r;
 }

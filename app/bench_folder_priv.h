@@ -33,6 +33,10 @@ int64_t bench_folder_count(const struct bench_folder *folder, const char *name);
  *  a picture by its content, no regular file, or cannot be read, so that nobody knows. */
 int bench_file_check(const char *path, const struct inputs *inputs, struct text *reterr_message);
 
+/** Make a new file, whole or not at all.  mode: as for open().
+ *  Returns 0 or a negative errno value: -EEXIST if something has the name. */
+int bench_file_make(const char *path, const void *data, size_t size_bytes, mode_t mode);
+
 /** Write a file whole or not at all, in place of one of that name that bench_file_check() allows.
  *  Returns 0 or a negative errno value. */
 int bench_file_write(const char *path, const struct text *text);

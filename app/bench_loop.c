@@ -11,6 +11,7 @@
 
 #include <imaging/imaging.h>
 
+#include "bench_folder_priv.h"
 #include "clock_priv.h"
 #include "glob_priv.h"
 #include "inode_set_priv.h"
@@ -123,22 +124,6 @@ static int make_folders(struct loop *loop, size_t known)
     return 0;
 }
 
-static int write_whole(const char *path, const struct img_thumbnail *thumbnail)
-{
-    const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    int r = fd < 0 ? -errno : 0;
-    for (size_t done = 0; r == 0 && done < thumbnail->size_bytes;) {
-        const ssize_t wrote = write(fd, thumbnail->data + done, thumbnail->size_bytes - done);
-        if (wrote < 0 && errno != EINTR)
-            r = -errno;
-        else if (wrote > 0)
-            done += (size_t)wrote;
-    }
-    if (fd >= 0 && close(fd) < 0 && r == 0)
-        r = -errno;
-    return r;
-}
-
 static int put(struct loop *loop, const struct walk_entry *entry,
                const struct img_thumbnail *thumbnail)
 {
@@ -160,7 +145,9 @@ static int put(struct loop *loop, const struct walk_entry *entry,
         text_puts(&loop->folder, path->data);
     }
     plan_name(path, entry->name[0] ? entry->name : input->base, thumbnail->format);
-    return text_failed(path) ? -ENOMEM : write_whole(path->data, thumbnail);
+    return text_failed(path)
+               ? -ENOMEM
+               : bench_file_make(path->data, thumbnail->data, thumbnail->size_bytes, 0600);
 }
 
 static void count_made(struct loop *loop, const struct img_thumbnail *thumbnail, size_t size_bytes)
@@ -176,7 +163,7 @@ static void count_made(struct loop *loop, const struct img_thumbnail *thumbnail,
 
 static int make(struct loop *loop, const struct walk_entry *entry, int fd, const struct stat *st)
 {
-    struct img_thumbnail thumbnail;
+    struct img_thumbnail thumbnail = {0};
     const size_t size_bytes = (size_t)st->st_size;
     if ((uint64_t)st->st_size > thumb_source_bytes_max(loop->options.memory_bytes))
         return -EFBIG;
@@ -293,7 +280,7 @@ int bench_drop_pages(const struct options *options, uint64_t *ret_warm)
 {
     struct files files = {.inputs = NULL};
     struct walk_entry entry;
-    struct stat st;
+    struct stat st = {0};
     uint64_t warm = 0;
     int r = files_open(&files, options);
     while (r >= 0 && (r = walk_next(files.walk, true, &entry)) == 1) {

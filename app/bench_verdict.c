@@ -205,7 +205,7 @@ static void the_failed(const struct bench *bench, struct text *text)
         return;
     text_printf(text, "%llu of %llu files fail with the plain loop.",
                 (unsigned long long)sample->failed,
-                (unsigned long long)(sample->failed + sample->made));
+                (unsigned long long)sample->failed + sample->made);
 }
 
 static void the_left_out(const struct bench *bench, struct text *text)

@@ -52,9 +52,9 @@ int lanes_pool(struct lanes *lanes, enum lane lane, struct pool **ret_pool);
  *  later. */
 void lanes_expect(struct lanes *lanes, enum lane lane);
 
-/** Have the kernel begin to read the file of a job that is handed out, where it is not in memory and
- *  a worker comes to it later, as far as there is room; and
- *  give the room back when its result has come. */
+/** Have the kernel begin to read the file of a job that is handed out, where it is not in memory
+ *  and a worker comes to it later, as far as there is room; and give the room back when its
+ *  result has come. */
 void lanes_read_ahead(struct lanes *lanes, struct job *job);
 void lanes_has_read(struct lanes *lanes, struct job *job);
 

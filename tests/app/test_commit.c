@@ -112,8 +112,8 @@ static void fixture_init_with(struct fixture *fixture, bool sync)
     assert_int_equal(chdir(test_scratch()), 0);
     assert_int_equal(inputs_create(&options, &fixture->inputs, &fixture->message), 0);
     assert_int_equal(inputs_register(fixture->inputs, &fixture->read_folders), 0);
-    assert_int_equal(commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, sync, true,
-                                   &fixture->commit),
+    assert_int_equal(commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, sync,
+                                   true, &fixture->commit),
                      0);
 }
 

@@ -78,8 +78,8 @@ static void fixture_init(struct fixture *fixture)
     assert_int_equal(chdir(test_scratch()), 0);
     assert_int_equal(inputs_create(&options, &fixture->inputs, &fixture->message), 0);
     assert_int_equal(inputs_register(fixture->inputs, &fixture->read_folders), 0);
-    assert_int_equal(commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, false, true,
-                                   &fixture->commit),
+    assert_int_equal(commit_create(fixture->inputs, &fixture->read_folders, &fixture->roots, false,
+                                   true, &fixture->commit),
                      0);
 }
 

@@ -41,22 +41,6 @@ static double value_of(const struct soak_sample *sample, enum soak_subject subje
     return soak_value(sample, subject) / 1024; /* MiB */
 }
 
-static void add_line(struct text *svg, const char *class, double x1, double y1, double x2,
-                     double y2)
-{
-    text_printf(svg, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
-                class, x1, y1, x2, y2);
-}
-
-static void add_words(struct text *svg, const char *class, double x, double y, const char *anchor,
-                      const char *words)
-{
-    text_printf(svg, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">", class, x, y,
-                anchor);
-    bench_escape(svg, words);
-    text_puts(svg, "</text>\n");
-}
-
 /* 1, 2 or 5 times a power of ten, so that there are four to ten lines. */
 static double step_of(double most)
 {
@@ -93,27 +77,28 @@ static void add_axes(const struct plot *plot, struct text *svg)
     for (unsigned i = 0; i * mib_step <= plot->mib; i++) {
         const double mib = i * mib_step;
         const double y = y_of(plot, mib / plot->mib);
-        add_line(svg, mib > 0 ? "g" : "a", PLOT_LEFT, y, PLOT_RIGHT, y);
+        bench_chart_line(svg, mib > 0 ? "g" : "a", PLOT_LEFT, y, PLOT_RIGHT, y);
         snprintf(number, sizeof(number), "%.*f", mib_step < 1 ? 1 : 0, mib);
-        add_words(svg, "n s", PLOT_LEFT - 8, y + 4, "end", number);
+        bench_chart_words(svg, "n s", PLOT_LEFT - 8, y + 4, "end", number);
     }
     for (unsigned i = 0; i * files_step <= plot->files; i++) {
         const double files = i * files_step;
         const double y = y_of(plot, files / plot->files);
         snprintf(number, sizeof(number), "%.0f", files);
-        add_line(svg, "a", PLOT_RIGHT, y, PLOT_RIGHT + 5, y);
-        add_words(svg, "n s", PLOT_RIGHT + 9, y + 4, "start", number);
+        bench_chart_line(svg, "a", PLOT_RIGHT, y, PLOT_RIGHT + 5, y);
+        bench_chart_words(svg, "n s", PLOT_RIGHT + 9, y + 4, "start", number);
     }
     for (unsigned i = 0; i * time_step <= plot->seconds; i++) {
         const double at_s = i * time_step;
         const double x = x_of(plot, at_s);
-        add_line(svg, "a", x, plot->bottom, x, plot->bottom + 5);
+        bench_chart_line(svg, "a", x, plot->bottom, x, plot->bottom + 5);
         snprintf(number, sizeof(number), "%.*f", time_step < 1 ? 1 : 0, at_s);
-        add_words(svg, "n s", x, plot->bottom + 19, "middle", number);
+        bench_chart_words(svg, "n s", x, plot->bottom + 19, "middle", number);
     }
-    add_words(svg, "n s", (PLOT_LEFT + PLOT_RIGHT) / 2.0, plot->bottom + 38, "middle", "seconds");
-    add_words(svg, "n s", PLOT_LEFT - 8, plot->top - 12, "end", "MiB");
-    add_words(svg, "n s", PLOT_RIGHT + 9, plot->top - 12, "start", "files");
+    bench_chart_words(svg, "n s", (PLOT_LEFT + PLOT_RIGHT) / 2.0, plot->bottom + 38, "middle",
+                      "seconds");
+    bench_chart_words(svg, "n s", PLOT_LEFT - 8, plot->top - 12, "end", "MiB");
+    bench_chart_words(svg, "n s", PLOT_RIGHT + 9, plot->top - 12, "start", "files");
 }
 
 /* The samples of a subject, and the line through them. */
@@ -154,19 +139,19 @@ static void add_legend(bool has_workers, double y, struct text *svg)
 {
     double x = PLOT_LEFT;
     if (has_workers) {
-        add_line(svg, "j kt", x, y, x + 24, y);
-        add_words(svg, "n", x + 32, y + 4, "start", "workers’ memory");
+        bench_chart_line(svg, "j kt", x, y, x + 24, y);
+        bench_chart_words(svg, "n", x + 32, y + 4, "start", "workers’ memory");
         x += 148;
     }
-    add_line(svg, "j kp", x, y, x + 24, y);
-    add_words(svg, "n", x + 32, y + 4, "start", has_workers ? "host’s memory" : "memory");
+    bench_chart_line(svg, "j kp", x, y, x + 24, y);
+    bench_chart_words(svg, "n", x + 32, y + 4, "start", has_workers ? "host’s memory" : "memory");
     x += has_workers ? 136 : 96;
-    add_line(svg, "i", x, y, x + 24, y);
-    add_words(svg, "n", x + 32, y + 4, "start", "files reported (right)");
+    bench_chart_line(svg, "i", x, y, x + 24, y);
+    bench_chart_words(svg, "n", x + 32, y + 4, "start", "files reported (right)");
     x += 170;
     text_printf(svg, "<rect class=\"w\" x=\"%.1f\" y=\"%.1f\" width=\"24\" height=\"12\"/>\n", x,
                 y - 6);
-    add_words(svg, "n", x + 32, y + 4, "start", "warm-up, not judged");
+    bench_chart_words(svg, "n", x + 32, y + 4, "start", "warm-up, not judged");
 }
 
 static void add_run(const struct soak_run *run, double top, struct text *svg)
@@ -177,7 +162,7 @@ static void add_run(const struct soak_run *run, double top, struct text *svg)
     struct text words = TEXT_INIT;
 
     text_printf(&words, "%s: %s", run->name, run->verdict.is_flat ? "flat" : "NOT FLAT");
-    add_words(svg, "t", 16, top + 24, "start", text_string(&words));
+    bench_chart_words(svg, "t", 16, top + 24, "start", text_string(&words));
     text_cut(&words, 0);
     text_printf(&words, "In %.1f s and %.0f files the host grew by %.0f KiB (%.0f to %.0f)",
                 run->verdict.until_s - run->verdict.from_s, run->verdict.files, host->grown,
@@ -186,7 +171,7 @@ static void add_run(const struct soak_run *run, double top, struct text *svg)
         text_printf(&words, ", the workers by %.0f KiB (%.0f to %.0f)", workers->grown,
                     workers->low, workers->high);
     text_puts(&words, ".");
-    add_words(svg, "n s", 16, top + 44, "start", text_string(&words));
+    bench_chart_words(svg, "n s", 16, top + 44, "start", text_string(&words));
     text_printf(svg, "<rect class=\"w\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>\n",
                 PLOT_LEFT, plot.top, x_of(&plot, run->verdict.from_s) - PLOT_LEFT, PLOT_HEIGHT);
     add_axes(&plot, svg);
@@ -212,7 +197,7 @@ void soak_svg(const struct soak_run *runs, size_t count, const char *about, stru
                 BENCH_CHART_WIDTH, height, BENCH_CHART_WIDTH, height, bench_chart_style, style);
     for (size_t i = 0; i < count; i++)
         add_run(&runs[i], 8 + (double)i * CHART_HEIGHT, svg);
-    add_words(svg, "n s", 16, height - 14, "start", about);
+    bench_chart_words(svg, "n s", 16, height - 14, "start", about);
     text_puts(svg, "</svg>\n");
 }
 
