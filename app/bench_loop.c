@@ -16,8 +16,10 @@
 #include "glob_priv.h"
 #include "inode_set_priv.h"
 #include "inputs_priv.h"
+#include "origins_priv.h"
 #include "plan_priv.h"
 #include "signals_priv.h"
+#include "stamp_priv.h"
 #include "text_priv.h"
 #include "thumb_task_priv.h"
 #include "walk_priv.h"
@@ -30,6 +32,8 @@ struct files {
     struct walk_options options;
     struct inode_set outputs;
     struct inode_set read_folders;
+    struct origins *origins;
+    uint8_t note[IMG_NOTE_PROBE_BYTES]; /* the beginning of a file */
 };
 
 struct loop {
@@ -48,6 +52,8 @@ static int files_open(struct files *files, const struct options *options)
     struct text message = TEXT_INIT;
     int r = inputs_create(options, &files->inputs, &message);
     text_done(&message);
+    if (r == 0)
+        r = origins_create(files->inputs, stamp_settings(options), &files->origins);
     if (r == 0)
         r = globs_create(options->globs, options->glob_count, &files->globs);
     if (r == 0)
@@ -69,6 +75,7 @@ static void files_close(struct files *files)
 {
     walk_free(files->walk);
     globs_free(files->globs);
+    origins_free(files->origins);
     inode_set_done(&files->outputs);
     inode_set_done(&files->read_folders);
     inputs_free(files->inputs);
@@ -184,6 +191,18 @@ static int make(struct loop *loop, const struct walk_entry *entry, int fd, const
     return 0;
 }
 
+/* A thumbnail of a picture of this run, which a run passes over too (intake.c). */
+static bool is_output(struct files *files, const struct walk_entry *entry, int fd)
+{
+    struct origin own;
+    struct stamp found;
+    enum img_format format;
+    return !entry->named && !entry->through_link &&
+           stamp_read(fd, files->note, &found, &format) == 0 &&
+           (origins_knows(files->origins, found.root) ||
+            (origins_of(files->origins, entry, &own) == 0 && found.root == own.stamp.root));
+}
+
 /* A file that is met: what is no picture, by name and by content, is passed over. */
 static void take(struct loop *loop, const struct walk_entry *entry)
 {
@@ -192,7 +211,8 @@ static void take(struct loop *loop, const struct walk_entry *entry)
     const bool expected =
         entry->named || img_format_from_extension(extension) != IMG_FORMAT_UNKNOWN;
     const int fd = open_file(entry, &st);
-    if (fd >= 0 && (expected || plan_probe(fd) != IMG_FORMAT_UNKNOWN)) {
+    if (fd >= 0 && (expected || plan_probe(fd) != IMG_FORMAT_UNKNOWN) &&
+        !is_output(&loop->files, entry, fd)) {
         if (make(loop, entry, fd, &st) < 0)
             loop->sample->failed++;
     } else if (fd < 0 && fd != -ENOTSUP) {

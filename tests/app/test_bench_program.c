@@ -102,6 +102,21 @@ static void the_job_is_that_of_the_options(void **state)
     assert_true(json_get(json_of(&result), "job/made")->number == 3);
 }
 
+static void thumbnails_that_are_there_are_no_pictures(void **state)
+{
+    (void)state;
+    make_inputs();
+    struct program_result result = program_run("--no-sandbox", "in", NULL);
+    expect_exit(&result, 0);
+    assert_true(file_exists(scratch("in/thumbs/a.jpg")));
+    result = BENCH("--runs", "1", "--warmup", "0", "--workers", "1", "--backends", "serial",
+                   "--json", "in", NULL);
+    expect_exit(&result, 0);
+    assert_null(strstr(result.out, "\"compared\":false"));
+    assert_non_null(strstr(result.out, "\"made\":4"));
+    assert_null(strstr(result.out, "\"made\":8"));
+}
+
 static void failures_are_said_and_compared(void **state)
 {
     (void)state;
@@ -392,6 +407,7 @@ int main(int argc, char **argv)
     static const struct test_case tests[] = {
         TEST_LONG(every_configuration_makes_the_same, 60000),
         TEST(the_job_is_that_of_the_options),
+        TEST_LONG(thumbnails_that_are_there_are_no_pictures, 60000),
         TEST(failures_are_said_and_compared),
         TEST(the_table_goes_to_a_pipe_as_plain_text),
         TEST_LONG(files_are_written_whole_and_no_picture_is_replaced, 60000),
