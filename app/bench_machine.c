@@ -15,6 +15,7 @@
 #include <pool/pool.h>
 
 #include "escape_priv.h"
+#include "version_priv.h"
 
 #define PROC_FILE_BYTES 8192 /* what is looked for comes early */
 
@@ -90,16 +91,8 @@ static void look_at_job(const struct options *options, struct text *text)
 
 int bench_machine_look_at_libraries(struct bench_machine *machine)
 {
-    struct text *text = &machine->libraries;
-    text_printf(text, "thumbpool %s\n", THUMBPOOL_VERSION);
-    const size_t length = img_libraries_describe(NULL, 0);
-    char *lines = malloc(length + 1);
-    if (lines) {
-        img_libraries_describe(lines, length + 1);
-        text_puts(text, lines);
-    }
-    free(lines);
-    return !lines || text_failed(text) ? -ENOMEM : 0;
+    version_describe(&machine->libraries);
+    return text_failed(&machine->libraries) ? -ENOMEM : 0;
 }
 
 int bench_machine_look(const struct options *options, struct bench_machine *ret_machine)

@@ -1,10 +1,8 @@
 /* main.c: the program thumbpool. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <imaging/imaging.h>
 #include <pool/pool.h>
 
 #include "bench_priv.h"
@@ -16,6 +14,7 @@
 #include "text_priv.h"
 #include "thumb_task_priv.h"
 #include "thumb_worker_priv.h"
+#include "version_priv.h"
 
 static const struct pool_task task_list[] = {{THUMB_TASK, thumb_task_run},
                                              {THUMB_PREPARE, thumb_prepare_run},
@@ -28,18 +27,6 @@ static int complain(const char *words)
     return EXIT_CANNOT_GO_ON;
 }
 
-static void add_version(struct text *text)
-{
-    text_printf(text, "thumbpool %s\n", THUMBPOOL_VERSION);
-    const size_t length = img_libraries_describe(NULL, 0);
-    char *libraries = malloc(length + 1);
-    if (libraries) {
-        img_libraries_describe(libraries, length + 1);
-        text_puts(text, libraries);
-    }
-    free(libraries);
-}
-
 /* --help and --version. */
 static int print_text(enum options_action action, enum options_action command)
 {
@@ -48,7 +35,7 @@ static int print_text(enum options_action action, enum options_action command)
     if (action == OPTIONS_HELP)
         options_help(&text, command);
     else
-        add_version(&text);
+        version_describe(&text);
     if (text_failed(&text))
         console.out_error = -ENOMEM;
     console_out(&console, &text);
