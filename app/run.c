@@ -44,7 +44,8 @@
 #define PULLED_MAX 4 /* for each file that is handed out */
 
 /* Results are not taken while files are looked for. Where there is none to be tried for so long,
- * among a hundred thousand others or on a slow disk, what has been handed out is waited for. */
+ * among a hundred thousand others or on a slow disk, what has been handed out is waited for. The
+ * next entry is always looked at, so pictures that follow each other are found at any speed. */
 #define SEARCH_MS 20
 
 /* Beyond twice the deadline, for what is not the file's. */
@@ -152,6 +153,11 @@ static int step(struct run *run, size_t *ret_input)
     return r;
 }
 
+static bool is_in_flight(const struct run *run)
+{
+    return run->jobs.count > run->jobs.held;
+}
+
 /* The next file to try. Returns 1; 0 at the end of the walk (walk_ended), at the end of the run,
  * when the search takes too long, and when descriptors are short until some work is done; or a
  * negative errno value. */
@@ -159,14 +165,13 @@ static int next_to_try(struct run *run, size_t *ret_input)
 {
     int r = 0;
     while (r == 0 && !run->walk_ended && !run->starved && !run_is_over(run)) {
-        if (run->jobs.count > run->jobs.held && clock_ms() > run->search_until_ms)
-            return 0;
         r = step(run, ret_input);
-        if (r != -EAGAIN)
-            continue;
-        if (run->jobs.count > run->jobs.held)
-            return 0; /* there are some in flight */
-        r = relieve(run) ? 0 : -EMFILE;
+        if (r == 0 && is_in_flight(run) && clock_ms() > run->search_until_ms)
+            return 0;
+        if (r == -EAGAIN && is_in_flight(run))
+            return 0;
+        if (r == -EAGAIN)
+            r = relieve(run) ? 0 : -EMFILE;
     }
     return r;
 }
@@ -210,7 +215,8 @@ static int source_next(void *data, struct pool_item *ret_item)
     if (report_counts(run->report)->made > 0) /* until then the turn's time counts */
         run->search_until_ms = clock_ms() + SEARCH_MS;
     for (int pulled = 0; r > 0 && !run_is_over(run); pulled++) {
-        const bool enough = pulled >= PULLED_MAX && lanes_waiting(run->lanes, run->lane) > 0;
+        const bool searched = pulled >= PULLED_MAX || clock_ms() > run->search_until_ms;
+        const bool enough = searched && lanes_waiting(run->lanes, run->lane) > 0;
         if (enough || !lanes_wants_more(run->lanes, run->lane) ||
             lanes_is_full(run->lanes, other(run->lane)))
             break;
@@ -296,12 +302,12 @@ static void take_turn(struct run *run)
     options.window = lanes_window(run->lanes);
     options.submit.deadline_ms = run->options->timeout_ms;
     options.submit.retries = FAILURES_RETRIES;
-    run->search_until_ms = clock_ms() + SEARCH_MS;
     int r = lanes_pool(run->lanes, run->lane, &pool);
     if (r < 0) {
         run_fatal(run, "cannot start the workers", r);
         return;
     }
+    run->search_until_ms = clock_ms() + SEARCH_MS; /* after the workers' start */
     r = pool_imap_unordered(pool, THUMB_TASK, source_next, run, &options, &iter);
     if (r < 0) {
         run_fatal(run, "cannot go on", r);
