@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -75,8 +76,8 @@ static int ask_leave_for(unsigned number)
                         &program);
 }
 
-/* A process that hears the questions and never answers; it ends with the program. */
-static void hold_call(int number)
+/* A process that hears the questions, says so and never answers; it ends with the program. */
+static void hold_call(int number, int heard_fd)
 {
     const pid_t program = getpid();
     const int listener = ask_leave_for((unsigned)number);
@@ -93,9 +94,12 @@ static void hold_call(int number)
     while (getppid() == program) {
         struct seccomp_notif question;
         memset(&question, 0, sizeof(question));
-        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &question) < 0 && errno != EINTR &&
-            errno != ENOENT)
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &question) == 0) {
+            if (write(heard_fd, "", 1) != 1)
+                break; /* the test is gone */
+        } else if (errno != EINTR && errno != ENOENT) {
             break;
+        }
     }
     _exit(0);
 }
@@ -154,7 +158,7 @@ static void become_program(const struct program_setup *setup, const struct progr
     if (setup->own_group && setpgid(0, 0) < 0)
         _exit(126);
     if (setup->held_call > 0)
-        hold_call(setup->held_call);
+        hold_call(setup->held_call, program->heard_fd);
     for (int fd = 0; fd <= 2; fd++)
         if (setup->close_fd == -1 || (fd > 0 && setup->close_fd == fd))
             close(fd);
@@ -176,6 +180,10 @@ struct program program_start(const struct program_setup *setup, const char *cons
     make_folder(scratch(".said"));
     program.out_path = scratch(".said/out%d", number);
     program.err_path = scratch(".said/err%d", number++);
+    int heard[2] = {-1, -1};
+    if (setup->held_call > 0)
+        assert_int_equal(pipe2(heard, O_CLOEXEC), 0);
+    program.heard_fd = heard[1];
     fflush(NULL);
     program.pid = fork();
     assert_true(program.pid >= 0);
@@ -183,7 +191,20 @@ struct program program_start(const struct program_setup *setup, const char *cons
         become_program(setup, &program, args);
     if (setup->own_group)
         setpgid(program.pid, program.pid); /* whoever comes first */
+    if (heard[1] >= 0)
+        close(heard[1]);
+    program.heard_fd = heard[0];
     return program;
+}
+
+void program_wait_until_held(struct program *program)
+{
+    struct pollfd heard = {.fd = program->heard_fd, .events = POLLIN};
+    char byte;
+    assert_int_equal(poll(&heard, 1, 10000 * test_time_scale()), 1);
+    assert_int_equal(read(program->heard_fd, &byte, 1), 1);
+    close(program->heard_fd);
+    program->heard_fd = -1;
 }
 
 struct program_result program_wait(struct program *program)
@@ -271,9 +292,11 @@ struct json_value **program_events(const struct program_result *result, size_t *
     size_t count = 0;
     double made = 0, up_to_date = 0, skipped = 0, failed = 0, pruned = 0;
     struct json_value **events = keep(calloc(result->out_bytes + 1, sizeof(*events)));
-    for (const char *line = result->out; *line;) {
-        const size_t length = strcspn(line, "\n");
-        assert_int_equal(line[length], '\n'); /* every line is whole */
+    const char *const end = result->out + result->out_bytes;
+    for (const char *line = result->out; line < end;) {
+        const char *newline = memchr(line, '\n', (size_t)(end - line));
+        assert_non_null(newline); /* every line is whole */
+        const size_t length = (size_t)(newline - line);
         events[count] = json_read(line, length);
         if (!events[count])
             fail_msg("no JSON: %.*s", (int)length, line);
@@ -372,25 +395,62 @@ bool program_has_ended(const struct program *program)
            info.si_pid == program->pid;
 }
 
+/* Has it a file of the running test open, other than what it says? */
+static bool holds_file(pid_t pid)
+{
+    char path[64], target[PATH_MAX];
+    char *root = realpath(test_scratch(), NULL);
+    bool found = false;
+    assert_non_null(root);
+    const size_t length = strlen(root);
+    snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    DIR *fds = opendir(path); /* NULL: it is gone */
+    for (struct dirent *entry; fds && !found && (entry = readdir(fds));) {
+        const ssize_t size = readlinkat(dirfd(fds), entry->d_name, target, sizeof(target));
+        found = size > (ssize_t)length && memcmp(target, root, length) == 0 &&
+                strtol(entry->d_name, NULL, 10) > STDERR_FILENO;
+    }
+    if (fds)
+        closedir(fds);
+    free(root);
+    return found;
+}
+
+/* A worker that holds a file, and the time that it has used; 0: there is none. */
+static pid_t worker_with_file(pid_t program, pid_t but_not, unsigned long *ret_ticks)
+{
+    pid_t found = 0;
+    DIR *proc = opendir("/proc");
+    assert_non_null(proc);
+    for (struct dirent *entry; !found && (entry = readdir(proc));) {
+        const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        pid_t parent, grandparent;
+        unsigned long parent_ticks;
+        if (pid > 0 && pid != but_not && process_state(pid, &parent, ret_ticks) &&
+            process_state(parent, &grandparent, &parent_ticks) && grandparent == program &&
+            holds_file(pid))
+            found = pid;
+    }
+    closedir(proc);
+    return found;
+}
+
+/* What it uses to start counts for nothing: that may be long before it is handed a file. */
 pid_t program_busy_worker(pid_t program, pid_t but_not)
 {
     const unsigned long busy_ticks = (unsigned long)sysconf(_SC_CLK_TCK) / 10;
-    const int64_t until_ms = clock_ms() + 10000 * test_time_scale();
+    const int64_t until_ms = clock_ms() + INT64_C(10000) * test_time_scale();
+    pid_t worker = 0;
+    unsigned long first_ticks = 0;
     while (clock_ms() < until_ms) {
-        DIR *proc = opendir("/proc");
-        pid_t found = 0;
-        for (struct dirent *entry; !found && (entry = readdir(proc));) {
-            const pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-            pid_t parent, grandparent;
-            unsigned long ticks, parent_ticks;
-            if (pid > 0 && pid != but_not && process_state(pid, &parent, &ticks) &&
-                process_state(parent, &grandparent, &parent_ticks) && grandparent == program &&
-                ticks >= busy_ticks)
-                found = pid;
-        }
-        closedir(proc);
-        if (found)
-            return found;
+        unsigned long ticks;
+        pid_t parent;
+        if (worker == 0)
+            worker = worker_with_file(program, but_not, &first_ticks);
+        else if (!process_state(worker, &parent, &ticks))
+            worker = 0;
+        else if (ticks >= first_ticks + busy_ticks && holds_file(worker))
+            return worker;
         poll(NULL, 0, 5);
     }
     return 0;
@@ -398,7 +458,7 @@ pid_t program_busy_worker(pid_t program, pid_t but_not)
 
 void program_left_no_process(void)
 {
-    const int64_t until_ms = clock_ms() + 2000 * test_time_scale();
+    const int64_t until_ms = clock_ms() + INT64_C(2000) * test_time_scale();
     for (;;) {
         const pid_t pid = waitpid(-1, NULL, WNOHANG);
         if (pid < 0) {

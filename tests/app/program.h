@@ -25,6 +25,7 @@ struct program {
     pid_t pid;
     char *out_path, *err_path;
     int64_t start_ms;
+    int heard_fd; /* of program_wait_until_held(); -1: no call is held */
 };
 
 #define PROGRAM_ARGS_MAX 64
@@ -58,14 +59,17 @@ void program_left_no_process(void);
 /** Can this kernel hold a system call (held_call)? */
 bool program_can_hold_calls(void);
 
+/** Wait until it has made the call that does not return (held_call): once for each program. */
+void program_wait_until_held(struct program *program);
+
 /** Has it ended? It is still to be waited for. */
 bool program_has_ended(const struct program *program);
 
 /** Is this a worker process of the program? */
 bool program_is_worker(pid_t program, pid_t pid);
 
-/** A worker process of the program that has been working for a while, and is not that one; 0 if
- *  there is none after some time. */
+/** A worker process of the program that has been handed a file of the test and has been working
+ *  for a while since, and is not that one; 0 if there is none after some time. */
 pid_t program_busy_worker(pid_t program, pid_t but_not);
 
 /** Start, with arguments up to NULL, and wait. */

@@ -216,8 +216,12 @@ static void a_reader_that_sleeps_does_not_keep_it_from_ending(void **state)
     const struct program_setup setup = {.out_fd = ends[1]};
     static const char *const args[] = {"in", "--json", NULL};
     struct program program = program_start(&setup, args);
+    struct pollfd room = {.fd = ends[1], .events = POLLOUT};
+    const int64_t until_ms = clock_ms() + scaled(10000);
+    while (poll(&room, 1, 0) == 1 && clock_ms() < until_ms)
+        poll(NULL, 0, 5);
+    assert_int_equal(poll(&room, 1, 0), 0); /* it is full */
     close(ends[1]);
-    poll(NULL, 0, 300);
     const int64_t sent_ms = clock_ms();
     assert_int_equal(kill(program.pid, SIGINT), 0);
     struct program_result result = program_wait(&program);

@@ -203,7 +203,7 @@ static void end_held(int call, const char *option)
     const struct program_setup setup = {.held_call = call};
     const char *const args[] = {"in", "--json", option, NULL};
     struct program program = program_start(&setup, args);
-    poll(NULL, 0, 300);
+    program_wait_until_held(&program);
     assert_false(program_has_ended(&program));
     assert_int_equal(kill(program.pid, SIGINT), 0);
     struct program_result result = program_wait(&program);
