@@ -45,10 +45,12 @@ static bool leak(const char *kind, unsigned step)
     if (strcmp(kind, "descriptor") == 0)
         return open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0;
     if (strcmp(kind, "process") == 0) {
+        siginfo_t info;
         const pid_t pid = fork();
         if (pid == 0)
-            _exit(0); /* nobody waits for it */
-        return pid > 0;
+            _exit(0);
+        /* It has ended, and shares no page any more, but nobody reaps it. */
+        return pid > 0 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) == 0;
     }
     return strcmp(kind, "flat") == 0;
 }

@@ -130,6 +130,7 @@ struct watch {
     struct reader reader;
     double start_s, next_s;
     int out_fd, tell_fd; /* tell_fd: a fake's standard input, else -1 */
+    size_t told;         /* steps that a fake was told to take */
     pid_t pid;
 };
 
@@ -145,14 +146,25 @@ static int sample(struct watch *watch)
         now.files = (double)watch->run->files;
         r = soak_series_add(&watch->run->series, &now);
     }
-    if (r == 0 && watch->tell_fd >= 0 && write(watch->tell_fd, "", 1) < 0 && errno != EPIPE)
-        r = -errno;
+    if (r == 0 && watch->tell_fd >= 0) {
+        watch->told++;
+        if (write(watch->tell_fd, "", 1) < 0 && errno != EPIPE)
+            r = -errno;
+    }
     return r == -ESRCH ? 0 : r;
 }
 
-static int milliseconds_until(double at_s)
+/* A fake is looked at between two steps: in the middle of one its memory is not known. */
+static bool is_within_step(const struct watch *watch)
 {
-    const double left_ms = (at_s - bench_now_s()) * 1000;
+    return watch->tell_fd >= 0 && watch->run->files < watch->told;
+}
+
+static int milliseconds_left(const struct watch *watch)
+{
+    const double left_ms = (watch->next_s - bench_now_s()) * 1000;
+    if (is_within_step(watch))
+        return -1; /* it says when it is done, or ends */
     return left_ms > 0 ? (int)left_ms + 1 : 0;
 }
 
@@ -164,7 +176,7 @@ static int watch_until_end(struct watch *watch)
     for (;;) {
         struct pollfd fds[] = {{.fd = watch->out_fd, .events = POLLIN},
                                {.fd = watch->start->signals_fd, .events = POLLIN}};
-        int n = poll(fds, 2, milliseconds_until(watch->next_s));
+        int n = poll(fds, 2, milliseconds_left(watch));
         if (n < 0 && errno != EINTR)
             return -errno;
         if (n > 0 && fds[1].revents)
@@ -178,7 +190,7 @@ static int watch_until_end(struct watch *watch)
             if (got > 0)
                 take(&watch->reader, bytes, (size_t)got, watch->run);
         }
-        if (bench_now_s() >= watch->next_s) {
+        if (!is_within_step(watch) && bench_now_s() >= watch->next_s) {
             int r = sample(watch);
             if (r < 0)
                 return r;
