@@ -240,7 +240,7 @@ static int put_unnamed(struct commit *commit, const struct commit_request *reque
         r = again < 0 ? -errno : close_heard(again);
     }
     if (r == 0)
-        r = unnamed_link(fd, outdir, request->name);
+        r = unnamed_link(commit->unnamed, fd, outdir, request->name);
     close(fd);
     return r;
 }

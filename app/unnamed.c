@@ -36,6 +36,7 @@ struct unnamed {
     unsigned row; /* so many files were opened there one after the other */
     int ready[READY_MAX];
     size_t ready_count;
+    bool by_path; /* the caller's only: a descriptor cannot be linked as such */
 };
 
 int unnamed_create(bool ahead, struct unnamed **ret_unnamed)
@@ -188,7 +189,8 @@ int unnamed_open(struct unnamed *unnamed, const struct outdir *folder, mode_t mo
 
 /* ---- The name ------------------------------------------------------------------------------ */
 
-int unnamed_link(int fd, const struct outdir *folder, const char *name)
+/* By its name in /proc, which everybody may, where /proc is mounted. */
+static int link_by_path(int fd, const struct outdir *folder, const char *name)
 {
     char path[32];
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
@@ -206,4 +208,18 @@ int unnamed_link(int fd, const struct outdir *folder, const char *name)
     default:
         return -errno;
     }
+}
+
+/* By the descriptor itself, in a third of the time; before Linux 6.10 that was for privileged
+ * processes only, and a refusal looked like a folder that is gone. So the path has the last word,
+ * and once that has been needed it is asked at once. */
+int unnamed_link(struct unnamed *unnamed, int fd, const struct outdir *folder, const char *name)
+{
+    if (!unnamed->by_path && linkat(fd, "", folder->fd, name, AT_EMPTY_PATH) == 0)
+        return 0;
+    if (!unnamed->by_path && errno == EEXIST)
+        return -EEXIST;
+    int r = link_by_path(fd, folder, name);
+    unnamed->by_path = unnamed->by_path || r == 0;
+    return r;
 }

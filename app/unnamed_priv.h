@@ -29,10 +29,10 @@ struct unnamed *unnamed_free(struct unnamed *unnamed);
  *  no such files here, whatever the file system said in detail. */
 int unnamed_open(struct unnamed *unnamed, const struct outdir *folder, mode_t mode);
 
-/** Give a file that unnamed_open() has opened its name. Nothing is ever replaced.
+/** Give a file that unnamed_open() has opened its name, one at a time. Nothing is ever replaced.
  *  Returns 0 or a negative errno value: -EEXIST: the name is taken; -EOPNOTSUPP: no link can be
  *  made here, so that the file is of no use. */
-int unnamed_link(int fd, const struct outdir *folder, const char *name);
+int unnamed_link(struct unnamed *unnamed, int fd, const struct outdir *folder, const char *name);
 
 /** Close the files that are ready, and the folder they are in. */
 void unnamed_forget(struct unnamed *unnamed);

@@ -19,6 +19,9 @@ static struct {
     atomic_uint by_caller, ahead; /* files opened without a name */
     atomic_int error;             /* that opening them gives; 0: none */
     pid_t caller;
+    int refusal;       /* what linking a descriptor as such gives; 0: what the kernel says */
+    unsigned refused;  /* so often */
+    unsigned by_paths; /* links made by a path */
 } watched;
 
 int __real_openat(int dir_fd, const char *path, int flags, ...);
@@ -38,6 +41,20 @@ int __wrap_openat(int dir_fd, const char *path, int flags, ...)
         }
     }
     return __real_openat(dir_fd, path, flags, mode);
+}
+
+int __real_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags);
+int __wrap_linkat(int from_fd, const char *from, int to_fd, const char *to, int flags)
+{
+    if ((flags & AT_EMPTY_PATH) && watched.refusal) {
+        watched.refused++;
+        errno = watched.refusal;
+        return -1;
+    }
+    const int r = __real_linkat(from_fd, from, to_fd, to, flags);
+    watched.by_paths += r == 0 && !(flags & AT_EMPTY_PATH);
+    return r;
 }
 
 struct fixture {
@@ -84,7 +101,7 @@ static void make(struct fixture *fixture, size_t folder, unsigned number, mode_t
     int fd = unnamed_open(fixture->unnamed, &fixture->folders[folder], mode);
     assert_true(fd >= 0);
     assert_int_equal(write(fd, name, strlen(name)), strlen(name));
-    assert_int_equal(unnamed_link(fd, &fixture->folders[folder], name), 0);
+    assert_int_equal(unnamed_link(fixture->unnamed, fd, &fixture->folders[folder], name), 0);
     close(fd);
 }
 
@@ -109,7 +126,7 @@ static void a_file_has_no_name_until_it_gets_one(void **state)
     assert_int_equal(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
     assert_int_equal(write(fd, "bytes", 5), 5);
     assert_int_equal(count_entries("a"), 0);
-    assert_int_equal(unnamed_link(fd, &fixture.folders[0], "x"), 0);
+    assert_int_equal(unnamed_link(fixture.unnamed, fd, &fixture.folders[0], "x"), 0);
     assert_string_equal(read_file("a/x", NULL), "bytes");
     assert_int_equal(stat(scratch("a/x"), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0640);
@@ -131,10 +148,10 @@ static void a_name_that_is_taken_stays_what_it_is(void **state)
     assert_int_equal(symlink("nowhere", scratch("a/link")), 0);
     int fd = unnamed_open(fixture.unnamed, &fixture.folders[0], 0600);
     assert_true(fd >= 0);
-    assert_int_equal(unnamed_link(fd, &fixture.folders[0], "x"), -EEXIST);
-    assert_int_equal(unnamed_link(fd, &fixture.folders[0], "link"), -EEXIST);
+    assert_int_equal(unnamed_link(fixture.unnamed, fd, &fixture.folders[0], "x"), -EEXIST);
+    assert_int_equal(unnamed_link(fixture.unnamed, fd, &fixture.folders[0], "link"), -EEXIST);
     assert_string_equal(read_file("a/x", NULL), "somebody else's");
-    assert_int_equal(unnamed_link(fd, &fixture.folders[0], "y"), 0);
+    assert_int_equal(unnamed_link(fixture.unnamed, fd, &fixture.folders[0], "y"), 0);
     close(fd);
     fixture_done(&fixture);
 }
@@ -147,7 +164,28 @@ static void a_folder_that_is_gone_is_told_from_missing_support(void **state)
     int fd = unnamed_open(fixture.unnamed, &fixture.folders[0], 0600);
     assert_true(fd >= 0);
     assert_int_equal(rmdir(scratch("a")), 0);
-    assert_int_equal(unnamed_link(fd, &fixture.folders[0], "x"), -ENOENT);
+    assert_int_equal(unnamed_link(fixture.unnamed, fd, &fixture.folders[0], "x"), -ENOENT);
+    close(fd);
+    fixture_done(&fixture);
+}
+
+/* As a kernel before 6.10 does with everybody but root. */
+static void where_a_descriptor_cannot_be_linked_its_path_is(void **state)
+{
+    (void)state;
+    struct fixture fixture;
+    fixture_init(&fixture);
+    watched.refusal = ENOENT;
+    for (unsigned i = 0; i < 3; i++)
+        make(&fixture, 0, i, 0644);
+    assert_int_equal(watched.refused, 1); /* asked once */
+    assert_int_equal(watched.by_paths, 3);
+    assert_string_equal(read_file("a/2", NULL), "2");
+    int fd = unnamed_open(fixture.unnamed, &fixture.folders[0], 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(unnamed_link(fixture.unnamed, fd, &fixture.folders[0], "2"), -EEXIST);
+    assert_int_equal(rmdir(scratch("b")), 0);
+    assert_int_equal(unnamed_link(fixture.unnamed, fd, &fixture.folders[1], "x"), -ENOENT);
     close(fd);
     fixture_done(&fixture);
 }
@@ -256,6 +294,7 @@ int main(int argc, char **argv)
         TEST(a_file_has_no_name_until_it_gets_one),
         TEST(a_name_that_is_taken_stays_what_it_is),
         TEST(a_folder_that_is_gone_is_told_from_missing_support),
+        TEST(where_a_descriptor_cannot_be_linked_its_path_is),
         TEST(file_systems_that_have_none_are_told_by_one_error),
         TEST(many_in_a_row_are_made_ahead),
         TEST(where_it_is_not_wanted_nothing_is_made_ahead),
