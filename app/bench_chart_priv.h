@@ -20,9 +20,8 @@ void bench_chart_inline(const struct bench *bench,
                         double (*chart)(const struct bench *bench, double top, struct text *svg),
                         const char *title, struct text *html);
 
-/** A line, and words whose `anchor` ("start", "middle", "end") is at x, y. class: of the style
- * above.
- */
+/** A line, and words whose `anchor` ("start", "middle", "end") is at x, y.
+ *  class: of the style above. */
 void bench_chart_line(struct text *svg, const char *class, double x1, double y1, double x2,
                       double y2);
 void bench_chart_words(struct text *svg, const char *class, double x, double y, const char *anchor,

@@ -153,11 +153,6 @@ static int step(struct run *run, size_t *ret_input)
     return r;
 }
 
-static bool is_in_flight(const struct run *run)
-{
-    return run->jobs.count > run->jobs.held;
-}
-
 /* The next file to try. Returns 1; 0 at the end of the walk (walk_ended), at the end of the run,
  * when the search takes too long, and when descriptors are short until some work is done; or a
  * negative errno value. */
@@ -166,10 +161,9 @@ static int next_to_try(struct run *run, size_t *ret_input)
     int r = 0;
     while (r == 0 && !run->walk_ended && !run->starved && !run_is_over(run)) {
         r = step(run, ret_input);
-        if (r == 0 && is_in_flight(run) && clock_ms() > run->search_until_ms)
-            return 0;
-        if (r == -EAGAIN && is_in_flight(run))
-            return 0;
+        const bool may_wait = r == -EAGAIN || (r == 0 && clock_ms() > run->search_until_ms);
+        if (may_wait && run->jobs.count > run->jobs.held)
+            return 0; /* there are some in flight */
         if (r == -EAGAIN)
             r = relieve(run) ? 0 : -EMFILE;
     }

@@ -215,11 +215,14 @@ static int link_by_path(int fd, const struct outdir *folder, const char *name)
  * and once that has been needed it is asked at once. */
 int unnamed_link(struct unnamed *unnamed, int fd, const struct outdir *folder, const char *name)
 {
-    if (!unnamed->by_path && linkat(fd, "", folder->fd, name, AT_EMPTY_PATH) == 0)
-        return 0;
-    if (!unnamed->by_path && errno == EEXIST)
-        return -EEXIST;
+    if (!unnamed->by_path) {
+        if (linkat(fd, "", folder->fd, name, AT_EMPTY_PATH) == 0)
+            return 0;
+        if (errno == EEXIST)
+            return -EEXIST;
+    }
     int r = link_by_path(fd, folder, name);
-    unnamed->by_path = unnamed->by_path || r == 0;
+    if (r == 0)
+        unnamed->by_path = true;
     return r;
 }

@@ -1,12 +1,14 @@
 #include "album.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "app/clock_priv.h"
 #include "app/ledger_priv.h"
 #include "app/outdir_priv.h"
 
@@ -25,6 +27,13 @@ double summary_of(const struct program_result *result, const char *key)
     struct json_value **events = program_events(result, &count);
     const struct json_value *value = json_get(events[count - 1], key);
     return value ? value->number : 0;
+}
+
+void wait_for_thumbs(int least)
+{
+    const int64_t until_ms = clock_ms() + scaled(10000);
+    while (count_entries(scratch("in/thumbs")) < least && clock_ms() < until_ms)
+        poll(NULL, 0, 5);
 }
 
 const char *string_of(const struct json_value *event, const char *path)

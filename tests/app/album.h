@@ -19,6 +19,9 @@ void make_many_slow(unsigned count);
 /** A number of the summary line of a --json run; 0 if it has none of that name. */
 double summary_of(const struct program_result *result, const char *key);
 
+/** Wait until a run has put so many thumbnails into "in/thumbs", or for some time. */
+void wait_for_thumbs(int least);
+
 /** A string of an event; "" if it has none at that path. */
 const char *string_of(const struct json_value *event, const char *path);
 

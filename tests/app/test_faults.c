@@ -62,13 +62,6 @@ static void a_file_that_takes_too_long_fails(void **state)
 
 /* ---- Ends ---------------------------------------------------------------------------------- */
 
-static void wait_for_thumbs(int least)
-{
-    const int64_t until_ms = clock_ms() + scaled(10000);
-    while (count_entries(scratch("in/thumbs")) < least && clock_ms() < until_ms)
-        poll(NULL, 0, 5);
-}
-
 static void a_signal_ends_the_run_within_a_second(void **state)
 {
     (void)state;

@@ -144,13 +144,6 @@ static void a_watch_leaves_the_signal_mask_as_it_was(void **state)
 
 static const struct program_setup ordinary;
 
-static void wait_for_thumbs(int least)
-{
-    const int64_t until_ms = clock_ms() + scaled(10000);
-    while (count_entries(scratch("in/thumbs")) < least && clock_ms() < until_ms)
-        poll(NULL, 0, 5);
-}
-
 /* The kernel gives the same signal only once while it is pending, so they may be one. */
 static void more_signals_change_nothing(void **state)
 {
